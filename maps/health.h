@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Maps `tunnel_health` (BPF_MAP_TYPE_ARRAY of MAX_TUNNELS, by tunnel index) and `instance_health` (of MAX_INSTANCES, by
+ * instance index), both mapped into aa-steerd.
+ *
+ * Each cause is a byte with one writer, so that causes are set and cleared by plain stores and none hides another. The
+ * packet path reads all eight as one word: a tunnel is usable when its word and its instance's are both zero. Failing or
+ * draining an instance is one such store, whatever the number of its tunnels, connections and flows.
+ *
+ * Both outlive the daemon and every generation of programs.
+ */
+#ifndef MAPS_HEALTH_H
+#define MAPS_HEALTH_H
+
+#include <linux/types.h>
+
+/* X(field, word shown to users, writer). Order is the order in which a single reason is named. */
+#define HEALTH_CAUSES(X)                                                                                               \
+	X(admin_out, "administratively out", aa_steerd)                                                                \
+	X(device_missing, "no such device", aa_steerd)                                                                 \
+	X(link_down, "link down", aa_steerd)                                                                           \
+	X(sa_missing, "no SA", aa_steerd)                                                                              \
+	X(next_hop_missing, "next hop does not answer", aa_steerd)                                                     \
+	X(probe_dead, "probe unanswered", bpf)
+
+struct health {
+#define X(field, word, writer) __u8 field; /* not 0: out for this cause */
+	HEALTH_CAUSES(X)
+#undef X
+	__u8 reserved[2]; /* 0 */
+} __attribute__((aligned(8)));
+
+_Static_assert(sizeof(struct health) == 8, "health is one word");
+
+#endif

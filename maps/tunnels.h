@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Maps `tunnels`, `instances` and `devices`: where a packet leaves. Writer: aa-steerd, as links and neighbours change.
+ *
+ * `tunnels` (BPF_MAP_TYPE_ARRAY, sized by the configuration, mapped into aa-steerd), by tunnel index.
+ * `instances` (BPF_MAP_TYPE_ARRAY of MAX_INSTANCES, mapped into aa-steerd), by instance index.
+ * `devices` (BPF_MAP_TYPE_HASH), by ifindex.
+ * `remote_ports` (BPF_MAP_TYPE_DEVMAP of MAX_INSTANCES), by instance index: the NIC of a remote instance.
+ *
+ * Tunnel and instance indexes stay with their name for as long as the name stays in the configuration, over reloads and
+ * restarts, so that health and counters keep their meaning while one generation of programs replaces another.
+ */
+#ifndef MAPS_TUNNELS_H
+#define MAPS_TUNNELS_H
+
+#include <linux/types.h>
+
+#include "limits.h"
+
+enum egress_kind {
+	EGRESS_NONE,     /* no device now */
+	EGRESS_LAYER3,   /* xfrm, vti, tun, wireguard: takes IP packets */
+	EGRESS_ETHERNET, /* takes frames: next_hop_mac and source_mac hold */
+};
+
+struct egress {
+	__u8 next_hop_mac[8]; /* six bytes and two of zero: one 64-bit store changes it */
+	__u8 source_mac[8];   /* likewise; the device's own address */
+	__u32 ifindex;
+	__u32 mtu_bytes; /* largest IP packet that the device takes */
+	__u32 kind;      /* enum egress_kind */
+	__u32 mark;      /* path: stack: the mark that routes into this egress; else 0 */
+} __attribute__((aligned(8)));
+
+struct tunnel {
+	struct egress egress; /* of a local instance's tunnel; EGRESS_NONE for a remote one's */
+	__u32 connection;     /* index in `connections` */
+	__u32 ordinal;        /* its place among the connection's members */
+	__u32 instance;       /* index in `instances` */
+	__u32 reserved;       /* 0 */
+	char name[NAME_BYTES];
+};
+
+struct instance {
+	struct egress egress; /* of a remote instance: its next hop; EGRESS_NONE for a local one */
+	char name[NAME_BYTES];
+};
+
+struct device {
+	__u32 tunnel;   /* index in `tunnels` of the tunnel that this device carries, or NO_TUNNEL */
+	__u8 inside;    /* 1: named in gateway.inside */
+	__u8 protected; /* 1: a packet routed into this device is on its way to a connection's peer: a tunnel or a remote instance */
+	__u8 reserved[2];
+	__u8 mac[8]; /* the device's own address and two bytes of zero */
+} __attribute__((aligned(8)));
+
+_Static_assert(sizeof(struct egress) == 32, "egress");
+_Static_assert(sizeof(struct tunnel) == 80, "tunnel");
+_Static_assert(sizeof(struct instance) == 64, "instance");
+_Static_assert(sizeof(struct device) == 16, "device");
+
+#endif
