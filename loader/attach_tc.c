@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* TCX links and clsact filters. See attach_tc.h. */
+#include "attach_tc.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TCX_INGRESS 46         /* enum bpf_attach_type BPF_TCX_INGRESS, newer than libbpf 1.1's headers */
+#define FILTER_PRIORITY 0xaa57 /* of all our filters; the handle tells the programs apart */
+
+static const char *const program_names[] = {[ATTACH_STEER_TC] = "steer_tc", [ATTACH_TUNNEL_TC] = "tunnel_tc"};
+
+const char *attach_tc_kind_text(enum attach_tc_kind kind)
+{
+	return kind == ATTACH_TC_TCX ? "tcx" : kind == ATTACH_TC_CLSACT ? "clsact" : "off";
+}
+
+static void pin_name(char *name, size_t size, enum attach_tc_program program, const char *device)
+{
+	snprintf(name, size, "%s-%s", program_names[program], device);
+}
+
+/* The interface a TCX link is on; 0: its interface is gone. tcx.ifindex stands where the union's xdp.ifindex does. */
+static int link_ifindex(int link_fd)
+{
+	struct bpf_link_info info = {0};
+	__u32 length = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(link_fd, &info, &length) ? -errno : (int)info.xdp.ifindex;
+}
+
+static int tcx_attach(const struct pins *pins, const char *name, int program_fd, int ifindex)
+{
+	int link_fd = pins_get(pins->links, name);
+	int err;
+
+	if (link_fd >= 0 && link_ifindex(link_fd) == ifindex) {
+		err = bpf_link_update(link_fd, program_fd, NULL) ? -errno : 0;
+		close(link_fd);
+		return err;
+	}
+	if (link_fd >= 0)
+		close(link_fd);
+	link_fd = bpf_link_create(program_fd, ifindex, (enum bpf_attach_type)TCX_INGRESS, NULL);
+	if (link_fd < 0)
+		return -errno;
+	err = pins_put(pins->links, name, link_fd);
+	close(link_fd);
+	return err;
+}
+
+static int clsact_attach(enum attach_tc_program program, int program_fd, int ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, filter, .prog_fd = program_fd, .priority = FILTER_PRIORITY, .handle = program + 1,
+		    .flags = BPF_TC_F_REPLACE);
+	int err = bpf_tc_hook_create(&hook);
+
+	return err && err != -EEXIST ? err : bpf_tc_attach(&hook, &filter);
+}
+
+static int clsact_detach(enum attach_tc_program program, int ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, filter, .priority = FILTER_PRIORITY, .handle = program + 1);
+
+	if (bpf_tc_query(&hook, &filter))
+		return 0;
+	filter.prog_fd = 0;
+	filter.prog_id = 0;
+	filter.flags = 0;
+	return bpf_tc_detach(&hook, &filter);
+}
+
+int attach_tc(const struct pins *pins, enum attach_tc_program program, int program_fd, int ifindex, const char *device,
+	      enum attach_tc_kind *ret_kind)
+{
+	char name[PINS_PATH_BYTES];
+	int err;
+
+	pin_name(name, sizeof(name), program, device);
+	err = tcx_attach(pins, name, program_fd, ifindex);
+	if (!err) {
+		*ret_kind = ATTACH_TC_TCX;
+		return 0;
+	}
+	if (err != -EINVAL)
+		return err;
+	err = clsact_attach(program, program_fd, ifindex);
+	if (!err)
+		*ret_kind = ATTACH_TC_CLSACT;
+	return err;
+}
+
+void attach_tc_off(const struct pins *pins, enum attach_tc_program program, int ifindex, const char *device)
+{
+	char name[PINS_PATH_BYTES];
+
+	pin_name(name, sizeof(name), program, device);
+	if (pins_remove(pins->links, name) && ifindex)
+		clsact_detach(program, ifindex);
+}
+
+struct sweep {
+	const struct pins *pins;
+	attach_tc_wanted_fn *wanted;
+	void *context;
+};
+
+static bool is_wanted(const struct sweep *sweep, enum attach_tc_program program, int ifindex, const char *device)
+{
+	return sweep->wanted && sweep->wanted(program, ifindex, device, sweep->context);
+}
+
+static int link_sweep(const char *name, void *context)
+{
+	const struct sweep *sweep = context;
+
+	for (enum attach_tc_program program = 0; program < ATTACH_TC_PROGRAMS; program++) {
+		size_t length = strlen(program_names[program]);
+		char device[IF_NAMESIZE] = "", expected[PINS_PATH_BYTES];
+		int fd, ifindex;
+
+		if (strncmp(name, program_names[program], length) || name[length] != '-')
+			continue;
+		fd = pins_get(sweep->pins->links, name);
+		ifindex = fd >= 0 ? link_ifindex(fd) : 0;
+		if (fd >= 0)
+			close(fd);
+		/* Pinned under the name that its interface bears now? */
+		if (ifindex > 0 && if_indextoname((unsigned)ifindex, device)) {
+			pin_name(expected, sizeof(expected), program, device);
+			for (char *dot = strchr(expected, '.'); dot; dot = strchr(dot, '.'))
+				*dot = ':';
+			if (!strcmp(expected, name) && is_wanted(sweep, program, ifindex, device))
+				return 0;
+		}
+		pins_remove(sweep->pins->links, name);
+	}
+	return 0;
+}
+
+static void filters_sweep(const struct sweep *sweep)
+{
+	struct if_nameindex *interfaces = if_nameindex();
+
+	for (struct if_nameindex *at = interfaces; at && at->if_index; at++)
+		for (enum attach_tc_program program = 0; program < ATTACH_TC_PROGRAMS; program++)
+			if (!is_wanted(sweep, program, (int)at->if_index, at->if_name))
+				clsact_detach(program, (int)at->if_index);
+	if (interfaces)
+		if_freenameindex(interfaces);
+}
+
+int attach_tc_sweep(const struct pins *pins, attach_tc_wanted_fn *wanted, void *context)
+{
+	struct sweep sweep = {.pins = pins, .wanted = wanted, .context = context};
+
+	filters_sweep(&sweep);
+	return pins_each(pins->links, link_sweep, &sweep);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* libxdp: attach, replace, detach. See attach_xdp.h. */
+#include "attach_xdp.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <string.h>
+#include <unistd.h>
+#include <xdp/libxdp.h>
+
+#include "steer_xdp.skel.h"
+
+#define PROGRAM "steer_xdp"
+#define MAX_MAPS 64
+#define MAX_VERSIONS 8 /* of ours found on one NIC; more than two only after crashes in the middle of a reload */
+
+const char *attach_xdp_kind_text(enum attach_xdp_kind kind)
+{
+	return kind == ATTACH_XDP_NATIVE ? "native" : kind == ATTACH_XDP_GENERIC ? "generic" : "off";
+}
+
+static int libxdp_say(enum libxdp_print_level level, const char *format, va_list arguments)
+{
+	(void)level, (void)format, (void)arguments; /* failures come back as errors, and say what they mean */
+	return 0;
+}
+
+static __u32 map_id(int fd)
+{
+	struct bpf_map_info info = {0};
+	__u32 length = sizeof(info);
+
+	return bpf_map_get_info_by_fd(fd, &info, &length) ? 0 : info.id;
+}
+
+/* A gateway's programs of any version share its health map; another gateway's on the same box do not. */
+static bool program_is_ours(__u32 program_id, __u32 health_map_id)
+{
+	__u32 maps[MAX_MAPS];
+	struct bpf_prog_info info = {.map_ids = (__u64)(uintptr_t)maps, .nr_map_ids = MAX_MAPS};
+	__u32 length = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(program_id);
+	bool ours = false;
+
+	if (fd < 0)
+		return false;
+	if (!bpf_prog_get_info_by_fd(fd, &info, &length) && !strcmp(info.name, PROGRAM))
+		for (__u32 i = 0; i < info.nr_map_ids && i < MAX_MAPS; i++)
+			ours |= health_map_id && maps[i] == health_map_id;
+	close(fd);
+	return ours;
+}
+
+/* What is on the NIC now. */
+struct present {
+	struct xdp_multiprog *all; /* NULL: nothing */
+	bool alone;                /* one program without a dispatcher */
+	__u32 ours[MAX_VERSIONS];
+	size_t ours_count;
+};
+
+static void present_add(struct present *present, const struct xdp_program *program, __u32 health_map_id)
+{
+	__u32 id = program ? xdp_program__id(program) : 0;
+
+	if (id && present->ours_count < MAX_VERSIONS && program_is_ours(id, health_map_id))
+		present->ours[present->ours_count++] = id;
+}
+
+static struct present present_find(const struct pins *pins, int ifindex)
+{
+	struct present present = {.all = xdp_multiprog__get_from_ifindex(ifindex)};
+	int health = pins_get(pins->maps, "instance_health");
+	__u32 id = health >= 0 ? map_id(health) : 0;
+
+	if (health >= 0)
+		close(health);
+	if (libxdp_get_error(present.all)) {
+		present.all = NULL;
+		return present;
+	}
+	present.alone = xdp_multiprog__is_legacy(present.all);
+	if (present.alone)
+		present_add(&present, xdp_multiprog__main_prog(present.all), id);
+	else
+		for (struct xdp_program *at = xdp_multiprog__next_prog(NULL, present.all); at;
+		     at = xdp_multiprog__next_prog(at, present.all))
+			present_add(&present, at, id);
+	return present;
+}
+
+static enum xdp_attach_mode present_mode(const struct present *present)
+{
+	return present->all ? xdp_multiprog__attach_mode(present->all) : XDP_MODE_UNSPEC;
+}
+
+static void present_free(struct present *present)
+{
+	if (present->all)
+		xdp_multiprog__close(present->all);
+}
+
+static int versions_detach(const struct present *present, int ifindex)
+{
+	enum xdp_attach_mode mode = present_mode(present);
+	int err = 0;
+
+	for (size_t i = 0; i < present->ours_count; i++) {
+		struct xdp_program *program = xdp_program__from_id(present->ours[i]);
+		int failed = (int)libxdp_get_error(program);
+
+		if (!failed) {
+			failed = xdp_program__detach(program, ifindex, mode, 0);
+			xdp_program__close(program);
+		}
+		err = err ?: failed;
+	}
+	return err;
+}
+
+static int maps_share(const struct datapath *datapath, struct bpf_object *object)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object)
+	{
+		struct bpf_map *theirs = bpf_object__find_map_by_name(datapath->object, bpf_map__name(map));
+		int err = 0;
+
+		if (!bpf_map__is_internal(map) && theirs)
+			err = bpf_map__reuse_fd(map, bpf_map__fd(theirs));
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static struct steer_xdp *program_open(const struct datapath *datapath)
+{
+	struct steer_xdp *skeleton = steer_xdp__open();
+
+	if (!skeleton)
+		return NULL;
+	skeleton->rodata->hash_seed = datapath->hash_seed;
+	skeleton->rodata->path_stack = datapath->path_stack;
+	if (maps_share(datapath, skeleton->obj)) {
+		steer_xdp__destroy(skeleton);
+		return NULL;
+	}
+	return skeleton;
+}
+
+/* One program without dispatcher, and it is ours: exchanged in one step. */
+static int replace_alone(struct steer_xdp *skeleton, const struct present *present, int ifindex)
+{
+	int old_fd = bpf_prog_get_fd_by_id(present->ours[0]);
+	LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = old_fd);
+	__u32 mode = present_mode(present) == XDP_MODE_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+	int err = old_fd < 0 ? -errno : steer_xdp__load(skeleton);
+
+	if (!err)
+		err = bpf_xdp_attach(ifindex, bpf_program__fd(skeleton->progs.steer_xdp), mode | XDP_FLAGS_REPLACE,
+				     &options);
+	if (old_fd >= 0)
+		close(old_fd);
+	return err;
+}
+
+static int attach_in_mode(const struct datapath *datapath, int ifindex, enum xdp_attach_mode mode)
+{
+	struct steer_xdp *skeleton = program_open(datapath);
+	struct xdp_program *program;
+	int err;
+
+	if (!skeleton)
+		return -ENOMEM;
+	DECLARE_LIBXDP_OPTS(xdp_program_opts, options, .obj = skeleton->obj, .prog_name = PROGRAM);
+	program = xdp_program__create(&options);
+	err = (int)libxdp_get_error(program);
+	if (!err) {
+		err = xdp_program__attach(program, ifindex, mode, 0);
+		xdp_program__close(program);
+	}
+	steer_xdp__destroy(skeleton);
+	return err;
+}
+
+static int attach_beside(const struct datapath *datapath, int ifindex, const struct present *present,
+			 enum attach_xdp_kind *ret_kind)
+{
+	enum xdp_attach_mode mode = present_mode(present);
+	int err = mode == XDP_MODE_SKB ? -EOPNOTSUPP : attach_in_mode(datapath, ifindex, XDP_MODE_NATIVE);
+
+	*ret_kind = ATTACH_XDP_NATIVE;
+	if (err && mode != XDP_MODE_NATIVE) {
+		err = attach_in_mode(datapath, ifindex, XDP_MODE_SKB);
+		*ret_kind = ATTACH_XDP_GENERIC;
+	}
+	return err ?: versions_detach(present, ifindex);
+}
+
+int attach_xdp(const struct datapath *datapath, int ifindex, enum attach_xdp_kind *ret_kind)
+{
+	enum attach_xdp_kind kind = ATTACH_XDP_NATIVE;
+	struct present present;
+	int err;
+
+	libxdp_set_print(libxdp_say);
+	present = present_find(&datapath->pins, ifindex);
+	if (present.alone && present.ours_count) {
+		struct steer_xdp *skeleton = program_open(datapath);
+
+		kind = present_mode(&present) == XDP_MODE_SKB ? ATTACH_XDP_GENERIC : ATTACH_XDP_NATIVE;
+		err = skeleton ? replace_alone(skeleton, &present, ifindex) : -ENOMEM;
+		steer_xdp__destroy(skeleton);
+	} else if (present.alone) {
+		err = -EBUSY;
+	} else {
+		err = attach_beside(datapath, ifindex, &present, &kind);
+	}
+	present_free(&present);
+	if (!err)
+		*ret_kind = kind;
+	return err;
+}
+
+int attach_xdp_off(const struct pins *pins, int ifindex)
+{
+	struct present present;
+	int err;
+
+	libxdp_set_print(libxdp_say);
+	present = present_find(pins, ifindex);
+	if (present.alone && present.ours_count)
+		err = bpf_xdp_detach(ifindex,
+				     present_mode(&present) == XDP_MODE_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE,
+				     NULL);
+	else
+		err = versions_detach(&present, ifindex);
+	present_free(&present);
+	return err;
+}

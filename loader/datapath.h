@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One generation of programs and maps: loaded, filled, pinned, and given to hooks. The daemon's only way to the maps.
+ *
+ * Configuration maps are new in every generation; state maps (health, counters, drops, passes) are taken over from the pins, so
+ * a generation can be built in full beside the one that forwards, and replace it hook by hook (attach_tc.h, attach_xdp.h).
+ * Until datapath_pin() nothing of it can be seen from outside, and closing it leaves no trace.
+ * Context: the daemon's event loop.
+ */
+#ifndef LOADER_DATAPATH_H
+#define LOADER_DATAPATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../maps/connections.h"
+#include "../maps/prefixes.h"
+#include "../maps/reasons.h"
+#include "../maps/where.h"
+#include "model.h"
+#include "pins.h"
+
+struct bpf_object;
+
+struct datapath_options {
+	const char *gateway;
+	uint64_t hash_seed;
+	bool path_stack;
+	uint32_t connections, rows, tunnels; /* entries needed at least */
+};
+
+struct datapath {
+	struct pins pins;
+	struct model_maps maps;   /* by index; mapped, so a store is all it takes */
+	struct row *rows;         /* mapped; written before the generation is attached */
+	uint32_t row_entries;
+	uint32_t tunnel_entries;
+	int steer_tc_fd;          /* program for tc ingress of inside NICs */
+	int tunnel_tc_fd;         /* program for tc ingress of tunnel devices */
+	uint64_t hash_seed;
+	bool path_stack;
+	struct bpf_object *object; /* holds all maps: attach_xdp.c shares them */
+	struct steer_tc *skeleton;
+};
+
+/* libbpf's own account of the last failure here, one line, for the log. Static. */
+const char *datapath_error(void);
+
+/* Loads a new generation. Returns 0 or -errno. */
+int datapath_load(const struct datapath_options *options, struct datapath **ret_datapath);
+/* Replaces the pinned maps by this generation's. */
+int datapath_pin(const struct datapath *datapath);
+/* Lets go of it; what is attached and pinned goes on. NULL is fine. */
+void datapath_close(struct datapath *datapath);
+
+/*
+ * The names that pinned maps of this ABI give to indexes; nothing (and 0) where none are pinned or the ABI is another one.
+ * Freed by datapath_indexes_free().
+ */
+int datapath_indexes(const char *gateway, struct model_indexes *ret_indexes);
+void datapath_indexes_free(struct model_indexes *indexes);
+
+/* Do pinned maps exist, and are they of this program's ABI? */
+bool datapath_abi_is_ours(const struct pins *pins);
+
+int datapath_set_connection(struct datapath *datapath, uint32_t index, const struct connection *connection);
+int datapath_connection(const struct datapath *datapath, uint32_t index, struct connection *ret_connection);
+/* address: as in prefixes.h. connection NO_CONNECTION: the kernel routes it. */
+int datapath_set_prefix(struct datapath *datapath, const struct config_address *prefix, uint32_t connection);
+int datapath_remove_prefix(struct datapath *datapath, const struct config_address *prefix);
+int datapath_set_device(struct datapath *datapath, int ifindex, const struct device *device);
+int datapath_remove_device(struct datapath *datapath, int ifindex);
+/* The NIC of a remote instance; ifindex 0: none now. -EOPNOTSUPP where the device cannot take XDP frames. */
+int datapath_set_remote_port(struct datapath *datapath, uint32_t instance, int ifindex);
+
+/* Sums over CPUs of tunnels 0..count-1. Returns 0 or -errno. */
+int datapath_counters(const struct datapath *datapath, struct counters *ret_counters, uint32_t count);
+int datapath_drops(const struct datapath *datapath, struct drops *ret_drops);
+int datapath_passes(const struct datapath *datapath, struct passes *ret_passes);
+
+/* Asks steer_tc where it would send this Ethernet frame, addressed to MAC 0. Returns 0 or -errno. */
+int datapath_where(const struct datapath *datapath, const void *frame, size_t length, struct where_answer *ret_answer);
+
+#endif

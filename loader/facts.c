@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the watchers told, into the model: which tunnel or instance it concerns, and which of its facts.
+ *
+ * Each change is handed to the judge at once, whose store is the failover; states follow when the loop is idle.
+ */
+#include <string.h>
+
+#include "steerd.h"
+
+/* A MAC address and two bytes of zero, by one store, so that no packet leaves with half of an old one. */
+static void mac_store(__u8 field[8], const uint8_t mac[6])
+{
+	uint64_t word = 0;
+
+	memcpy(&word, mac, 6);
+	__atomic_store_n((uint64_t *)field, word, __ATOMIC_RELEASE);
+}
+
+static bool address_equal(const struct config_address *a, const struct config_address *b)
+{
+	return !memcmp(a->byte, b->byte, sizeof(a->byte));
+}
+
+/* Outside NICs are where xfrm interfaces without a lower device send; with none of them up no tunnel can. */
+static bool outside_down(const struct steerd *steerd, const struct model *model)
+{
+	for (size_t i = 0; i < model->config->outside_count; i++) {
+		const struct link *nic = links_by_name(steerd->links, model->config->outside[i]);
+
+		if (nic && nic->up)
+			return false;
+	}
+	return model->config->outside_count;
+}
+
+static void unit_without_device(struct unit *unit)
+{
+	if (!unit->device)
+		return;
+	unit->ifindex = 0;
+	unit->lower_ifindex = 0;
+	unit->facts.device_missing = 1;
+	unit->facts.link_down = 0;
+	unit->facts.sa_missing = 0;
+	unit->facts.next_hop_missing = unit->via != NULL;
+}
+
+/* egress.kind last: what the packet path reads before it trusts the rest. */
+static void unit_egress(struct unit *unit, const struct link *link)
+{
+	struct egress *egress = unit->egress;
+	bool ethernet = link->ethernet && unit->via;
+
+	mac_store(egress->source_mac, link->mac);
+	egress->ifindex = (__u32)link->ifindex;
+	egress->mtu_bytes = link->mtu_bytes;
+	__atomic_store_n(&egress->kind, ethernet ? EGRESS_ETHERNET : EGRESS_LAYER3, __ATOMIC_RELEASE);
+}
+
+static void unit_device(struct steerd *steerd, const struct model *model, struct unit *unit, const struct link *link)
+{
+	const struct link *lower = links_by_index(steerd->links, link->lower_ifindex);
+	bool over_outside = !lower && !strcmp(link->kind, "xfrm");
+	bool moved = unit->ifindex != link->ifindex;
+
+	unit->ifindex = link->ifindex;
+	unit->lower_ifindex = link->lower_ifindex;
+	unit->facts.device_missing = 0;
+	unit->facts.link_down = !link->up || (lower && !lower->up) || (over_outside && outside_down(steerd, model));
+	unit_egress(unit, link);
+	if (!link->ethernet)
+		unit->facts.next_hop_missing = 0;
+	else if (!unit->via || moved)
+		unit->facts.next_hop_missing = 1;
+	/* Calls back at once where the next hop is known already. */
+	if (link->ethernet && unit->via && link->up)
+		neighbours_watch(steerd->neighbours, link->ifindex, unit->via);
+}
+
+static void tunnel_device(struct steerd *steerd, const struct model *model, struct model_tunnel *tunnel,
+			  const struct link *link)
+{
+	bool is_xfrm = !strcmp(link->kind, "xfrm");
+
+	unit_device(steerd, model, &tunnel->unit, link);
+	tunnel->if_id = is_xfrm ? link->if_id : 0;
+	tunnel->unit.facts.sa_missing = is_xfrm && steerd->sas && !sas_present(steerd->sas, link->if_id);
+}
+
+/* A NIC under tunnels or in front of remote instances: look at all that depend on it again. */
+static void dependents_changed(struct steerd *steerd, const struct link *nic)
+{
+	struct model *model = steerd->model;
+
+	for (size_t i = 0; i < model->config->instance_count; i++) {
+		struct model_instance *instance = &model->instances[i];
+
+		if (!instance->unit.device || strcmp(instance->unit.device, nic->name))
+			continue;
+		unit_device(steerd, model, &instance->unit, nic);
+		judge_instance(model, instance);
+	}
+	for (size_t t = 0; t < model->config->tunnel_count; t++) {
+		struct model_tunnel *tunnel = &model->tunnels[t];
+		const struct link *link = links_by_index(steerd->links, tunnel->unit.ifindex);
+
+		if (!link || (tunnel->unit.lower_ifindex && tunnel->unit.lower_ifindex != nic->ifindex))
+			continue;
+		tunnel_device(steerd, model, tunnel, link);
+		judge_tunnel(tunnel);
+	}
+}
+
+/* A device that was renamed is missing under its old name. */
+static void renamed_away(struct steerd *steerd, const struct link *link)
+{
+	struct model *model = steerd->model;
+
+	for (size_t t = 0; t < model->config->tunnel_count; t++) {
+		struct unit *unit = &model->tunnels[t].unit;
+
+		if (unit->ifindex != link->ifindex || !unit->device || !strcmp(unit->device, link->name))
+			continue;
+		unit_without_device(unit);
+		judge_tunnel(&model->tunnels[t]);
+	}
+	for (size_t i = 0; i < model->config->instance_count; i++) {
+		struct unit *unit = &model->instances[i].unit;
+
+		if (unit->ifindex != link->ifindex || !unit->device || !strcmp(unit->device, link->name))
+			continue;
+		unit_without_device(unit);
+		judge_instance(model, &model->instances[i]);
+	}
+}
+
+void facts_link_changed(struct steerd *steerd, const struct link *link)
+{
+	struct model_tunnel *tunnel = model_tunnel_by_device(steerd->model, link->name);
+
+	if (tunnel) {
+		tunnel_device(steerd, steerd->model, tunnel, link);
+		judge_tunnel(tunnel);
+	} else {
+		renamed_away(steerd, link);
+		dependents_changed(steerd, link);
+	}
+	steerd_unsettle(steerd);
+}
+
+void facts_link_removed(struct steerd *steerd, const struct link *link)
+{
+	struct model *model = steerd->model;
+	struct model_tunnel *tunnel = model_tunnel_by_device(model, link->name);
+
+	if (tunnel && tunnel->unit.ifindex == link->ifindex) {
+		unit_without_device(&tunnel->unit);
+		judge_tunnel(tunnel);
+	}
+	for (size_t i = 0; i < model->config->instance_count; i++) {
+		struct model_instance *instance = &model->instances[i];
+
+		if (instance->unit.ifindex != link->ifindex)
+			continue;
+		unit_without_device(&instance->unit);
+		judge_instance(model, instance);
+	}
+	if (!tunnel)
+		dependents_changed(steerd, link);
+	steerd_unsettle(steerd);
+}
+
+static bool unit_next_hop(struct unit *unit, int ifindex, const struct config_address *next_hop, bool present,
+			  const uint8_t mac[6])
+{
+	if (!unit->via || unit->ifindex != ifindex || !address_equal(unit->via, next_hop))
+		return false;
+	if (present)
+		mac_store(unit->egress->next_hop_mac, mac);
+	unit->facts.next_hop_missing = !present;
+	return true;
+}
+
+/* Called back while a next hop is being watched for a model that does not run yet, too: facts_gather() judges that one whole. */
+void facts_next_hop_changed(int ifindex, const struct config_address *next_hop, bool present, const uint8_t mac[6],
+			    void *context)
+{
+	struct steerd *steerd = context;
+	struct model *models[] = {steerd->model, steerd->building};
+
+	for (size_t m = 0; m < 2; m++) {
+		struct model *model = models[m];
+
+		if (!model)
+			continue;
+		for (size_t i = 0; i < model->config->instance_count; i++)
+			if (unit_next_hop(&model->instances[i].unit, ifindex, next_hop, present, mac) && m == 0)
+				judge_instance(model, &model->instances[i]);
+		for (size_t t = 0; t < model->config->tunnel_count; t++)
+			if (unit_next_hop(&model->tunnels[t].unit, ifindex, next_hop, present, mac) && m == 0)
+				judge_tunnel(&model->tunnels[t]);
+	}
+	steerd_unsettle(steerd);
+}
+
+void facts_sa_changed(uint32_t if_id, bool present, void *context)
+{
+	struct steerd *steerd = context;
+	struct model *model = steerd->model;
+
+	if (!model || !if_id)
+		return;
+	for (size_t t = 0; t < model->config->tunnel_count; t++) {
+		if (model->tunnels[t].if_id != if_id)
+			continue;
+		model->tunnels[t].unit.facts.sa_missing = !present;
+		judge_tunnel(&model->tunnels[t]);
+	}
+	steerd_unsettle(steerd);
+}
+
+void facts_gather(struct steerd *steerd, struct model *model)
+{
+	steerd->building = model;
+	for (size_t i = 0; i < model->config->instance_count; i++) {
+		struct unit *unit = &model->instances[i].unit;
+		const struct link *link = unit->device ? links_by_name(steerd->links, unit->device) : NULL;
+
+		unit->facts.admin_out = admin_is_out(steerd->admin, unit->name);
+		if (link)
+			unit_device(steerd, model, unit, link);
+		if (model->config->path == PATH_STACK)
+			unit->egress->mark = STACK_MARK | (0xff00 + model->instances[i].index);
+	}
+	for (size_t t = 0; t < model->config->tunnel_count; t++) {
+		struct unit *unit = &model->tunnels[t].unit;
+		const struct link *link = unit->device ? links_by_name(steerd->links, unit->device) : NULL;
+
+		unit->facts.admin_out = admin_is_out(steerd->admin, unit->name);
+		if (link)
+			tunnel_device(steerd, model, &model->tunnels[t], link);
+		if (model->config->path == PATH_STACK)
+			unit->egress->mark = STACK_MARK | model->tunnels[t].index;
+	}
+	steerd->building = NULL;
+}
+
+static bool is_configured(const struct model *model, const struct config_address *prefix)
+{
+	for (size_t c = 0; c < model->config->connection_count; c++)
+		for (size_t p = 0; p < model->config->connections[c].remote_count; p++) {
+			const struct config_address *remote = &model->config->connections[c].remote[p];
+
+			if (remote->length == prefix->length && address_equal(remote, prefix))
+				return true;
+		}
+	return false;
+}
+
+static struct config_address network_of(const struct own_address *own)
+{
+	struct config_address network = own->address;
+
+	network.length = own->network_length;
+	for (unsigned bit = network.length; bit < 128; bit++)
+		network.byte[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
+	return network;
+}
+
+static int count_network(const struct own_address *own, void *context)
+{
+	struct {
+		struct config_address network;
+		unsigned count;
+	} *wanted = context;
+	struct config_address network = network_of(own);
+
+	wanted->count += network.length == wanted->network.length && address_equal(&network, &wanted->network);
+	return 0;
+}
+
+/*
+ * The box's own addresses, and the networks that it is on, are the kernel's even where a connection's prefix covers them, as they
+ * are in any routing table. A prefix that is configured to the bit is steered all the same: somebody wrote it down.
+ */
+void facts_own_address(struct steerd *steerd, const struct model *model, struct datapath *datapath,
+		       const struct own_address *own, bool present)
+{
+	struct config_address address = own->address;
+	struct {
+		struct config_address network;
+		unsigned count;
+	} wanted = {.network = network_of(own)};
+	bool link_local = address.byte[0] == 0xfe && (address.byte[1] & 0xc0) == 0x80;
+
+	if (link_local)
+		return;
+	address.length = 128;
+	if (present) {
+		if (!is_configured(model, &address))
+			datapath_set_prefix(datapath, &address, NO_CONNECTION);
+		if (!is_configured(model, &wanted.network))
+			datapath_set_prefix(datapath, &wanted.network, NO_CONNECTION);
+		return;
+	}
+	if (!addresses_is_own(steerd->addresses, &address) && !is_configured(model, &address))
+		datapath_remove_prefix(datapath, &address);
+	addresses_each(steerd->addresses, count_network, &wanted);
+	if (!wanted.count && !is_configured(model, &wanted.network))
+		datapath_remove_prefix(datapath, &wanted.network);
+}

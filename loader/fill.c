@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A model's profiles, connections, prefixes and names, into the maps. See fill.h. */
+#include "fill.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rows.h"
+
+struct profile {
+	struct member_rank member[MAX_MEMBERS];
+	size_t members;
+	uint32_t first_row; /* or NO_ROWS */
+	uint32_t rows;
+};
+
+struct fill_plan {
+	struct profile *profiles;
+	size_t profile_count;
+	uint32_t *profile_of; /* by connection */
+	uint32_t *table;      /* hash -> profile + 1 */
+	uint32_t table_mask;
+	uint32_t rows;
+};
+
+static struct profile profile_of_connection(const struct model_connection *connection)
+{
+	struct profile profile = {.members = connection->config->tunnel_count};
+
+	for (size_t t = 0; t < profile.members; t++) {
+		profile.member[t].weight = connection->config->tunnels[t].weight;
+		profile.member[t].tier = (__u8)connection->tunnels[t].instance->tier;
+	}
+	return profile;
+}
+
+static uint32_t profile_hash(const struct profile *profile)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (size_t i = 0; i < profile->members; i++)
+		hash = (hash ^ (profile->member[i].weight | (uint32_t)profile->member[i].tier << 16)) * 16777619u;
+	return hash ^ hash >> 15;
+}
+
+/* The plan's profile with these members, added if it is a new one. */
+static uint32_t profile_find(struct fill_plan *plan, const struct profile *wanted)
+{
+	uint32_t at = profile_hash(wanted) & plan->table_mask;
+	struct profile *profile;
+
+	for (; plan->table[at]; at = (at + 1) & plan->table_mask) {
+		profile = &plan->profiles[plan->table[at] - 1];
+		if (profile->members == wanted->members &&
+		    !memcmp(profile->member, wanted->member, sizeof(wanted->member)))
+			return plan->table[at] - 1;
+	}
+	profile = &plan->profiles[plan->profile_count++];
+	*profile = *wanted;
+	profile->rows = (uint32_t)rows_needed(profile->member, profile->members);
+	profile->first_row = NO_ROWS;
+	if (plan->rows + profile->rows <= FILL_ROWS_MAX) {
+		profile->first_row = plan->rows;
+		plan->rows += profile->rows;
+	}
+	plan->table[at] = (uint32_t)plan->profile_count;
+	return (uint32_t)plan->profile_count - 1;
+}
+
+int fill_plan(const struct model *model, struct fill_plan **ret_plan)
+{
+	size_t connections = model->config->connection_count;
+	struct fill_plan *plan = calloc(1, sizeof(*plan));
+
+	if (!plan)
+		return -ENOMEM;
+	plan->table_mask = 63;
+	while (plan->table_mask < 2 * connections)
+		plan->table_mask = plan->table_mask * 2 + 1;
+	plan->table = calloc(plan->table_mask + 1, sizeof(*plan->table));
+	plan->profiles = calloc(connections + 1, sizeof(*plan->profiles));
+	plan->profile_of = calloc(connections + 1, sizeof(*plan->profile_of));
+	if (!plan->table || !plan->profiles || !plan->profile_of) {
+		fill_plan_free(plan);
+		return -ENOMEM;
+	}
+	for (size_t c = 0; c < connections; c++) {
+		struct profile wanted = profile_of_connection(&model->connections[c]);
+
+		plan->profile_of[c] = profile_find(plan, &wanted);
+	}
+	*ret_plan = plan;
+	return 0;
+}
+
+uint32_t fill_plan_rows(const struct fill_plan *plan)
+{
+	return plan->rows;
+}
+
+void fill_plan_free(struct fill_plan *plan)
+{
+	if (!plan)
+		return;
+	free(plan->profiles);
+	free(plan->profile_of);
+	free(plan->table);
+	free(plan);
+}
+
+static int fill_connection(const struct model_connection *connection, const struct profile *profile,
+			   struct datapath *datapath)
+{
+	struct connection value = {
+		.first_row = profile->first_row,
+		.row_mask = profile->rows - 1,
+		.members = (__u32)profile->members,
+	};
+
+	memcpy(value.rank, profile->member, sizeof(value.rank));
+	snprintf(value.name, sizeof(value.name), "%s", connection->config->name);
+	for (size_t t = 0; t < profile->members; t++) {
+		const struct model_tunnel *tunnel = &connection->tunnels[t];
+
+		value.member[t].tunnel = (__u16)tunnel->index;
+		value.member[t].instance = (__u8)tunnel->instance->index;
+		value.member[t].remote = tunnel->instance->config->remote;
+	}
+	return datapath_set_connection(datapath, connection->index, &value);
+}
+
+static int fill_prefixes(const struct model_connection *connection, struct datapath *datapath)
+{
+	int err = 0;
+
+	for (size_t p = 0; p < connection->config->remote_count && !err; p++)
+		err = datapath_set_prefix(datapath, &connection->config->remote[p], connection->index);
+	return err;
+}
+
+static void fill_names(const struct model *model, struct datapath *datapath)
+{
+	for (size_t i = 0; i < model->config->instance_count; i++) {
+		const struct model_instance *instance = &model->instances[i];
+
+		snprintf(datapath->maps.instances[instance->index].name, NAME_BYTES, "%s", instance->unit.name);
+	}
+	for (size_t t = 0; t < model->config->tunnel_count; t++) {
+		const struct model_tunnel *tunnel = &model->tunnels[t];
+		struct tunnel *value = &datapath->maps.tunnels[tunnel->index];
+
+		value->connection = tunnel->connection->index;
+		value->ordinal = tunnel->ordinal;
+		value->instance = tunnel->instance->index;
+		snprintf(value->name, NAME_BYTES, "%s", tunnel->unit.name);
+	}
+}
+
+int fill(const struct model *model, const struct fill_plan *plan, struct datapath *datapath)
+{
+	int err = 0;
+
+	for (size_t p = 0; p < plan->profile_count && !err; p++) {
+		const struct profile *profile = &plan->profiles[p];
+
+		if (profile->first_row != NO_ROWS)
+			err = rows_build(profile->member, profile->members, datapath->rows + profile->first_row,
+					 profile->rows);
+	}
+	for (size_t c = 0; c < model->config->connection_count && !err; c++)
+		err = fill_connection(&model->connections[c], &plan->profiles[plan->profile_of[c]], datapath) ?:
+		      fill_prefixes(&model->connections[c], datapath);
+	if (!err)
+		fill_names(model, datapath);
+	return err;
+}

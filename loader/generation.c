@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A configuration becomes what runs: start, reload and upgrade are this one way.
+ *
+ * Everything that can fail is done beside the running generation: read the file, find indexes, load programs, fill maps, gather
+ * facts. Then the hooks are given the new programs one by one, each atomically, the maps are pinned over the old ones, and
+ * the old generation is let go. A daemon that dies at any point leaves hooks with one generation or the other, both whole.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fill.h"
+#include "log.h"
+#include "steerd.h"
+
+struct build {
+	struct steerd *steerd;
+	struct model *model;
+	struct datapath *datapath;
+};
+
+static int own_address_fill(const struct own_address *address, void *context)
+{
+	struct build *build = context;
+
+	facts_own_address(build->steerd, build->model, build->datapath, address, true);
+	return 0;
+}
+
+static void devices_fill(struct build *build)
+{
+	const struct config *config = build->model->config;
+	const struct link *link;
+
+	for (size_t i = 0; i < config->inside_count; i++)
+		if ((link = links_by_name(build->steerd->links, config->inside[i])))
+			hooks_describe(build->model, build->datapath, link);
+	for (size_t i = 0; i < config->instance_count; i++)
+		if (config->instances[i].remote && (link = links_by_name(build->steerd->links, config->instances[i].dev)))
+			hooks_describe(build->model, build->datapath, link);
+	for (size_t t = 0; t < config->tunnel_count; t++)
+		if ((link = links_by_index(build->steerd->links, build->model->tunnels[t].unit.ifindex)))
+			hooks_describe(build->model, build->datapath, link);
+}
+
+static int datapath_build(struct build *build)
+{
+	const struct config *config = build->model->config;
+	struct datapath_options options = {
+		.gateway = config->name,
+		.hash_seed = config->hash_seed,
+		.path_stack = config->path == PATH_STACK,
+		.connections = (uint32_t)config->connection_count,
+		.tunnels = build->model->tunnel_indexes,
+	};
+	struct fill_plan *plan = NULL;
+	int err = fill_plan(build->model, &plan);
+
+	if (!err) {
+		options.rows = fill_plan_rows(plan);
+		err = datapath_load(&options, &build->datapath);
+	}
+	if (!err)
+		err = fill(build->model, plan, build->datapath);
+	fill_plan_free(plan);
+	if (err)
+		return err;
+	model_place(build->model, &build->datapath->maps);
+	facts_gather(build->steerd, build->model);
+	devices_fill(build);
+	addresses_each(build->steerd->addresses, own_address_fill, build);
+	return 0;
+}
+
+
+static int build_all(struct build *build, struct config *config, char *error, size_t error_size)
+{
+	struct model_indexes indexes = {0};
+	int err = datapath_indexes(config->name, &indexes);
+
+	if (!err)
+		err = model_create(config, &indexes, &build->model);
+	datapath_indexes_free(&indexes);
+	if (err) {
+		config_free(config);
+		snprintf(error, error_size, "the configuration cannot be held: %s", strerror(-err));
+		return err;
+	}
+	if (build->steerd->model)
+		model_inherit(build->model, build->steerd->model);
+	err = datapath_build(build);
+	if (err == -ENOTSUP)
+		snprintf(error, error_size, "/sys/fs/bpf is not mounted; mount -t bpf bpf /sys/fs/bpf");
+	else if (err)
+		snprintf(error, error_size, "the programs cannot be loaded: %s%s%s", strerror(-err),
+			 datapath_error()[0] ? ": " : "", datapath_error());
+	return err;
+}
+
+/* The way back is closed here: from now on the new generation forwards. */
+static int swap(struct build *build)
+{
+	struct steerd *steerd = build->steerd;
+	struct model *old_model = steerd->model;
+	struct datapath *old_datapath = steerd->datapath;
+	int err;
+
+	steerd->model = build->model;
+	steerd->datapath = build->datapath;
+	judge_all(steerd->model);
+	hooks_nics_reset(steerd);
+	hooks_attach_all(steerd);
+	err = datapath_pin(steerd->datapath);
+	datapath_close(old_datapath);
+	model_free(old_model);
+	steerd->routes_stale = true;
+	steerd_settle(steerd);
+	return err;
+}
+
+static int name_keeps(const struct steerd *steerd, const struct config *config, char *error, size_t error_size)
+{
+	if (!steerd->model || !strcmp(steerd->model->config->name, config->name))
+		return 0;
+	snprintf(error, error_size, "gateway.name: '%s' cannot become '%s' while it runs; unload it, then start anew",
+		 steerd->model->config->name, config->name);
+	return -EINVAL;
+}
+
+int generation_replace(struct steerd *steerd, struct config_faults *faults, char *error, size_t error_size)
+{
+	struct build build = {.steerd = steerd};
+	struct config *config = NULL;
+	int err = config_load(steerd->config_path, &config, faults);
+
+	error[0] = 0;
+	if (err)
+		return err;
+	err = name_keeps(steerd, config, error, error_size);
+	if (err) {
+		config_free(config);
+		return err;
+	}
+	err = build_all(&build, config, error, error_size);
+	if (err) {
+		datapath_close(build.datapath);
+		model_free(build.model);
+		return err;
+	}
+	err = swap(&build);
+	if (err)
+		snprintf(error, error_size, "the maps cannot be pinned: %s", strerror(-err));
+	return err;
+}
+
+int generation_unload(struct steerd *steerd)
+{
+	int err = 0;
+
+	for (size_t n = 0; n < steerd->nic_count; n++)
+		if (steerd->nics[n].inside && steerd->nics[n].ifindex)
+			err = err ?: attach_xdp_off(&steerd->datapath->pins, steerd->nics[n].ifindex);
+	err = attach_tc_sweep(&steerd->datapath->pins, NULL, NULL) ?: err;
+	if (steerd->routes)
+		err = routes_flush(steerd->routes) ?: err;
+	return pins_clear(steerd->model->config->name) ?: err;
+}

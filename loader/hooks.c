@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Programs on devices: steer_tc and steer_xdp on inside NICs, tunnel_tc on tunnel devices, and the map `devices` that they read.
+ *
+ * A NIC that is missing, down or refuses is no reason not to run: status names it, and its return is taken up.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "steerd.h"
+
+void hooks_nics_reset(struct steerd *steerd)
+{
+	const struct config *config = steerd->model->config;
+
+	memset(steerd->nics, 0, sizeof(steerd->nics));
+	steerd->nic_count = 0;
+	for (size_t i = 0; i < config->inside_count; i++)
+		steerd->nics[steerd->nic_count++] = (struct nic){.name = config->inside[i], .inside = true};
+	for (size_t i = 0; i < config->outside_count; i++)
+		steerd->nics[steerd->nic_count++] = (struct nic){.name = config->outside[i]};
+}
+
+/* XDP earns its place only by sending to other boxes. For tunnels of this one, steer_tc alone is the shorter way. */
+static bool wants_xdp(const struct steerd *steerd)
+{
+	const struct config *config = steerd->model->config;
+
+	if (config->path == PATH_STACK)
+		return false;
+	for (size_t i = 0; i < config->instance_count; i++)
+		if (config->instances[i].remote)
+			return true;
+	return false;
+}
+
+static bool is_inside(const struct model *model, const char *name)
+{
+	for (size_t i = 0; i < model->config->inside_count; i++)
+		if (!strcmp(model->config->inside[i], name))
+			return true;
+	return false;
+}
+
+static bool is_remote_port(const struct model *model, const char *name)
+{
+	for (size_t i = 0; i < model->config->instance_count; i++)
+		if (model->config->instances[i].remote && !strcmp(model->config->instances[i].dev, name))
+			return true;
+	return false;
+}
+
+/* Writes what the packet path must know of this interface. */
+void hooks_describe(const struct model *model, struct datapath *datapath, const struct link *link)
+{
+	const struct model_tunnel *tunnel = model_tunnel_by_device(model, link->name);
+	struct device device = {
+		.tunnel = tunnel ? tunnel->index : NO_TUNNEL,
+		.inside = is_inside(model, link->name),
+		.protected = tunnel || is_remote_port(model, link->name),
+	};
+
+	memcpy(device.mac, link->mac, sizeof(link->mac));
+	if (device.inside || device.protected)
+		datapath_set_device(datapath, link->ifindex, &device);
+	else
+		datapath_remove_device(datapath, link->ifindex);
+	for (size_t i = 0; i < model->config->instance_count; i++)
+		if (model->config->instances[i].remote && !strcmp(model->config->instances[i].dev, link->name))
+			datapath_set_remote_port(datapath, model->instances[i].index, link->ifindex);
+}
+
+static void nic_xdp(struct steerd *steerd, struct nic *nic)
+{
+	int err;
+
+	if (!wants_xdp(steerd)) {
+		attach_xdp_off(&steerd->datapath->pins, nic->ifindex);
+		nic->xdp = ATTACH_XDP_OFF;
+		return;
+	}
+	err = attach_xdp(steerd->datapath, nic->ifindex, &nic->xdp);
+	if (!err)
+		return;
+	nic->xdp = ATTACH_XDP_OFF;
+	snprintf(nic->reason, sizeof(nic->reason), "%s; steer_tc does all of the work",
+		 err == -EBUSY ? "another XDP program that is not libxdp's holds this NIC" : strerror(-err));
+}
+
+static void nic_attach(struct steerd *steerd, struct nic *nic, const struct link *link)
+{
+	int err;
+
+	nic->ifindex = link->ifindex;
+	nic->up = link->up;
+	nic->reason[0] = 0;
+	if (!link->up)
+		snprintf(nic->reason, sizeof(nic->reason), "link down");
+	if (!nic->inside)
+		return;
+	if (!link->ethernet) {
+		snprintf(nic->reason, sizeof(nic->reason), "not an Ethernet device: nothing is steered from it");
+		return;
+	}
+	err = attach_tc(&steerd->datapath->pins, ATTACH_STEER_TC, steerd->datapath->steer_tc_fd, link->ifindex,
+			link->name, &nic->tc);
+	if (err) {
+		nic->tc = ATTACH_TC_OFF;
+		snprintf(nic->reason, sizeof(nic->reason), "steer_tc cannot be attached: %s", strerror(-err));
+		log_error("%s: %s", nic->name, nic->reason);
+		return;
+	}
+	nic_xdp(steerd, nic);
+}
+
+static void nic_gone(struct nic *nic)
+{
+	nic->ifindex = 0;
+	nic->up = false;
+	nic->xdp = ATTACH_XDP_OFF;
+	nic->tc = ATTACH_TC_OFF;
+	snprintf(nic->reason, sizeof(nic->reason), "there is no interface of this name");
+}
+
+static void tunnel_attach(struct steerd *steerd, const struct model_tunnel *tunnel, const struct link *link)
+{
+	enum attach_tc_kind kind;
+	int err = attach_tc(&steerd->datapath->pins, ATTACH_TUNNEL_TC, steerd->datapath->tunnel_tc_fd, link->ifindex,
+			    link->name, &kind);
+
+	if (err)
+		log_warning("%s: what tunnel %s receives is not counted: %s", link->name, tunnel->unit.name,
+			    strerror(-err));
+}
+
+static bool is_wanted(enum attach_tc_program program, int ifindex, const char *device, void *context)
+{
+	const struct steerd *steerd = context;
+
+	(void)ifindex;
+	return program == ATTACH_STEER_TC ? is_inside(steerd->model, device) :
+					    model_tunnel_by_device(steerd->model, device) != NULL;
+}
+
+void hooks_attach_all(struct steerd *steerd)
+{
+	for (size_t n = 0; n < steerd->nic_count; n++) {
+		const struct link *link = links_by_name(steerd->links, steerd->nics[n].name);
+
+		if (link)
+			nic_attach(steerd, &steerd->nics[n], link);
+		else
+			nic_gone(&steerd->nics[n]);
+	}
+	for (size_t t = 0; t < steerd->model->config->tunnel_count; t++) {
+		const struct model_tunnel *tunnel = &steerd->model->tunnels[t];
+		const struct link *link = links_by_index(steerd->links, tunnel->unit.ifindex);
+
+		if (link)
+			tunnel_attach(steerd, tunnel, link);
+	}
+	attach_tc_sweep(&steerd->datapath->pins, is_wanted, steerd);
+}
+
+void hooks_link_changed(struct steerd *steerd, const struct link *link)
+{
+	const struct model_tunnel *tunnel = model_tunnel_by_device(steerd->model, link->name);
+
+	hooks_describe(steerd->model, steerd->datapath, link);
+	for (size_t n = 0; n < steerd->nic_count; n++) {
+		struct nic *nic = &steerd->nics[n];
+
+		if (!strcmp(nic->name, link->name)) {
+			if (nic->ifindex == link->ifindex && nic->up == link->up)
+				continue;
+			nic_attach(steerd, nic, link);
+			steerd_event(steerd, nic->up ? "nic-up" : "nic-down", nic->name, "NIC %s is %s", nic->name,
+				     nic->up ? "up" : "down");
+		} else if (nic->ifindex == link->ifindex) {
+			steerd_event(steerd, "nic-renamed", nic->name, "NIC %s is now called %s", nic->name,
+				     link->name);
+			if (nic->inside) {
+				attach_tc_off(&steerd->datapath->pins, ATTACH_STEER_TC, link->ifindex, nic->name);
+				attach_xdp_off(&steerd->datapath->pins, link->ifindex);
+			}
+			nic_gone(nic);
+		}
+	}
+	if (tunnel)
+		tunnel_attach(steerd, tunnel, link);
+}
+
+void hooks_link_removed(struct steerd *steerd, const struct link *link)
+{
+	datapath_remove_device(steerd->datapath, link->ifindex);
+	for (enum attach_tc_program program = 0; program < ATTACH_TC_PROGRAMS; program++)
+		attach_tc_off(&steerd->datapath->pins, program, 0, link->name);
+	for (size_t n = 0; n < steerd->nic_count; n++) {
+		struct nic *nic = &steerd->nics[n];
+
+		if (nic->ifindex != link->ifindex)
+			continue;
+		nic_gone(nic);
+		steerd_event(steerd, "nic-gone", nic->name, "NIC %s is gone", nic->name);
+	}
+	for (size_t i = 0; i < steerd->model->config->instance_count; i++)
+		if (steerd->model->config->instances[i].remote &&
+		    !strcmp(steerd->model->config->instances[i].dev, link->name))
+			datapath_set_remote_port(steerd->datapath, steerd->model->instances[i].index, 0);
+}

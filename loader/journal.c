@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Events: in memory, in a file, to a listener. See journal.h. */
+#include "journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+struct journal {
+	json_t *events; /* array, oldest first */
+	char *path;
+	FILE *file;     /* NULL: cannot be written */
+	long length_bytes;
+	journal_listener_fn *listener;
+	void *context;
+};
+
+const char *journal_time_text(uint64_t wall_ns, char buffer[JOURNAL_TIME_TEXT])
+{
+	time_t seconds = (time_t)(wall_ns / NS_PER_SECOND);
+	struct tm utc;
+	size_t length;
+
+	gmtime_r(&seconds, &utc);
+	length = strftime(buffer, JOURNAL_TIME_TEXT, "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(buffer + length, JOURNAL_TIME_TEXT - length, ".%03uZ",
+		 (unsigned)(wall_ns % NS_PER_SECOND / NS_PER_MS));
+	return buffer;
+}
+
+static void events_keep(struct journal *journal, json_t *event)
+{
+	json_array_append(journal->events, event);
+	while (json_array_size(journal->events) > JOURNAL_EVENTS)
+		json_array_remove(journal->events, 0);
+}
+
+static void file_open(struct journal *journal)
+{
+	struct stat status;
+	int fd = open(journal->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+
+	journal->file = fd >= 0 ? fdopen(fd, "a") : NULL;
+	if (!journal->file && fd >= 0)
+		close(fd);
+	journal->length_bytes = journal->file && !fstat(fd, &status) ? (long)status.st_size : 0;
+}
+
+static void file_turn_over(struct journal *journal)
+{
+	char older[4096];
+
+	fclose(journal->file);
+	snprintf(older, sizeof(older), "%s.1", journal->path);
+	rename(journal->path, older);
+	file_open(journal);
+}
+
+/* A daemon that was killed may have left half a line: what is no event is passed over. */
+static void file_read(struct journal *journal)
+{
+	FILE *file = fopen(journal->path, "re");
+	char *line = NULL;
+	size_t size = 0;
+
+	while (file && getline(&line, &size, file) > 0) {
+		json_t *event = json_loads(line, 0, NULL);
+
+		if (json_is_object(event))
+			events_keep(journal, event);
+		json_decref(event);
+	}
+	free(line);
+	if (file)
+		fclose(file);
+}
+
+/* Half a line at the end would swallow the next event. */
+static void file_end_line(struct journal *journal)
+{
+	FILE *file = fopen(journal->path, "re");
+
+	if (file && !fseek(file, -1, SEEK_END) && fgetc(file) != '\n' && journal->file)
+		fputc('\n', journal->file);
+	if (file)
+		fclose(file);
+}
+
+int journal_open(const char *path, struct journal **ret_journal)
+{
+	struct journal *journal = calloc(1, sizeof(*journal));
+
+	if (!journal)
+		return -ENOMEM;
+	journal->events = json_array();
+	journal->path = strdup(path);
+	if (!journal->events || !journal->path) {
+		journal_close(journal);
+		return -ENOMEM;
+	}
+	file_read(journal);
+	file_open(journal);
+	if (journal->length_bytes)
+		file_end_line(journal);
+	*ret_journal = journal;
+	return 0;
+}
+
+void journal_close(struct journal *journal)
+{
+	if (!journal)
+		return;
+	json_decref(journal->events);
+	if (journal->file)
+		fclose(journal->file);
+	free(journal->path);
+	free(journal);
+}
+
+void journal_add(struct journal *journal, json_t *event)
+{
+	char time[JOURNAL_TIME_TEXT], *line;
+
+	json_object_set_new(event, "time", json_string(journal_time_text(clock_wall_ns(), time)));
+	events_keep(journal, event);
+	line = journal->file ? json_dumps(event, JSON_COMPACT) : NULL;
+	if (line) {
+		int written = fprintf(journal->file, "%s\n", line);
+
+		fflush(journal->file);
+		journal->length_bytes += written > 0 ? written : 0;
+		if (journal->length_bytes > JOURNAL_FILE_BYTES)
+			file_turn_over(journal);
+		free(line);
+	}
+	if (journal->listener)
+		journal->listener(event, journal->context);
+	json_decref(event);
+}
+
+json_t *journal_last(const struct journal *journal, size_t count)
+{
+	size_t size = json_array_size(journal->events);
+	json_t *last = json_array();
+
+	for (size_t i = size > count ? size - count : 0; i < size; i++)
+		json_array_append(last, json_array_get(journal->events, i));
+	return last;
+}
+
+void journal_listen(struct journal *journal, journal_listener_fn *listener, void *context)
+{
+	journal->listener = listener;
+	journal->context = context;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Facts to causes to states. See judge.h. */
+#include "judge.h"
+
+#include <string.h>
+
+#include "clock.h"
+
+/* Stores the causes that are the daemon's, each by its own byte: BPF may write probe_dead of the same word at any time. */
+static void health_store(struct unit *unit)
+{
+#define X_aa_steerd(field)                                                                                             \
+	if (unit->health->field != unit->facts.field)                                                                  \
+		__atomic_store_n(&unit->health->field, unit->facts.field, __ATOMIC_RELEASE);
+#define X_bpf(field) unit->facts.field = __atomic_load_n(&unit->health->field, __ATOMIC_ACQUIRE);
+#define X(field, word, writer) X_##writer(field)
+	HEALTH_CAUSES(X)
+#undef X
+#undef X_bpf
+#undef X_aa_steerd
+}
+
+static const char *cause_text(const struct health *facts)
+{
+#define X(field, word, writer)                                                                                         \
+	if (facts->field)                                                                                              \
+		return word;
+	HEALTH_CAUSES(X)
+#undef X
+	return "";
+}
+
+static void unit_decide(const struct judge *judge, struct unit *unit, enum unit_state state, const char *reason,
+			struct judge_change change)
+{
+	enum unit_state before = unit->state;
+
+	unit->reason = reason;
+	if (before == state)
+		return;
+	unit->state = state;
+	unit->since_ns = clock_wall_ns();
+	change.name = unit->name;
+	change.from = unit_state_text(before);
+	change.to = unit_state_text(state);
+	change.reason = reason;
+	if (judge->changed)
+		judge->changed(&change, judge->context);
+}
+
+static void tunnel_decide(const struct judge *judge, struct model_tunnel *tunnel, uint32_t best_tier)
+{
+	const struct unit *instance = &tunnel->instance->unit;
+	struct unit *unit = &tunnel->unit;
+	enum unit_state state = UNIT_DOWN;
+	const char *reason = "";
+
+	if (unit->facts.admin_out || instance->facts.admin_out) {
+		state = unit->silent ? UNIT_DRAINED : UNIT_DRAINING;
+		reason = unit->facts.admin_out ? "administratively out" : "its instance is administratively out";
+	} else if (!unit_usable(unit)) {
+		reason = cause_text(&unit->facts);
+	} else if (!unit_usable(instance)) {
+		reason = cause_text(&instance->facts);
+	} else {
+		state = tunnel->instance->tier == best_tier ? UNIT_ACTIVE : UNIT_STANDBY;
+	}
+	unit_decide(judge, unit, state, reason,
+		    (struct judge_change){.subject = JUDGE_TUNNEL,
+					  .connection = tunnel->connection->config->name,
+					  .instance = instance->name});
+}
+
+/* Tunnels of one connection stand or fall together where tiers are: one that fails makes a standby active. */
+static void connection_decide(const struct judge *judge, struct model_connection *connection)
+{
+	enum connection_state before = connection->state, state;
+	uint32_t best_tier = UINT32_MAX;
+	uint64_t instances = 0;
+
+	for (size_t t = 0; t < connection->config->tunnel_count; t++) {
+		struct model_tunnel *tunnel = &connection->tunnels[t];
+		bool usable = model_tunnel_usable(tunnel);
+
+		tunnel->instance->tunnels_usable += (uint32_t)usable - (uint32_t)tunnel->usable;
+		tunnel->usable = usable;
+		if (!usable)
+			continue;
+		instances |= 1ull << tunnel->instance->index;
+		if (tunnel->instance->tier < best_tier)
+			best_tier = tunnel->instance->tier;
+	}
+	for (size_t t = 0; t < connection->config->tunnel_count; t++)
+		tunnel_decide(judge, &connection->tunnels[t], best_tier);
+
+	state = !instances ? CONNECTION_DOWN :
+			     (instances & (instances - 1) ? CONNECTION_REDUNDANT : CONNECTION_AT_RISK);
+	if (state == before)
+		return;
+	connection->state = state;
+	connection->since_ns = clock_wall_ns();
+	if (judge->changed)
+		judge->changed(&(struct judge_change){.subject = JUDGE_CONNECTION,
+						      .name = connection->config->name,
+						      .connection = connection->config->name,
+						      .from = connection_state_text(before),
+						      .to = connection_state_text(state),
+						      .reason = ""},
+			       judge->context);
+}
+
+/* any_active: one of its tunnels carries traffic, rather than stands by. */
+static void instance_decide(const struct judge *judge, struct model_instance *instance, bool any_active)
+{
+	struct unit *unit = &instance->unit;
+	enum unit_state state = UNIT_DOWN;
+	const char *reason = "";
+
+	if (unit->facts.admin_out) {
+		state = unit->silent ? UNIT_DRAINED : UNIT_DRAINING;
+		reason = "administratively out";
+	} else if (!unit_usable(unit)) {
+		reason = cause_text(&unit->facts);
+	} else if (instance->tunnels && !instance->tunnels_usable) {
+		reason = "none of its tunnels is usable";
+	} else {
+		state = any_active || !instance->tunnels ? UNIT_ACTIVE : UNIT_STANDBY;
+	}
+	unit_decide(judge, unit, state, reason,
+		    (struct judge_change){.subject = JUDGE_INSTANCE, .instance = unit->name});
+}
+
+static void gateway_decide(struct model *model)
+{
+	model->state = CONNECTION_REDUNDANT;
+	for (size_t c = 0; c < model->config->connection_count; c++)
+		if (model->connections[c].state > model->state)
+			model->state = model->connections[c].state;
+}
+
+static void instances_decide(const struct judge *judge, struct model *model)
+{
+	uint64_t active = 0; /* by index */
+
+	for (size_t t = 0; t < model->config->tunnel_count; t++)
+		if (model->tunnels[t].unit.state == UNIT_ACTIVE)
+			active |= 1ull << model->tunnels[t].instance->index;
+	for (size_t i = 0; i < model->config->instance_count; i++)
+		instance_decide(judge, &model->instances[i], active >> model->instances[i].index & 1);
+}
+
+void judge_tunnel(struct model_tunnel *tunnel)
+{
+	health_store(&tunnel->unit);
+	tunnel->connection->unsettled = true;
+}
+
+void judge_instance(struct model *model, struct model_instance *instance)
+{
+	health_store(&instance->unit);
+	for (size_t c = 0; c < model->config->connection_count; c++)
+		model->connections[c].unsettled = true;
+}
+
+void judge_all(struct model *model)
+{
+	for (size_t i = 0; i < model->config->instance_count; i++)
+		judge_instance(model, &model->instances[i]);
+	for (size_t t = 0; t < model->config->tunnel_count; t++)
+		judge_tunnel(&model->tunnels[t]);
+}
+
+void judge_settle(const struct judge *judge, struct model *model)
+{
+	for (size_t c = 0; c < model->config->connection_count; c++) {
+		if (!model->connections[c].unsettled)
+			continue;
+		model->connections[c].unsettled = false;
+		connection_decide(judge, &model->connections[c]);
+	}
+	instances_decide(judge, model);
+	gateway_decide(model);
+}
+
+const struct model_connection *judge_cut_by(const struct model *model, const struct model_instance *instance,
+					    const struct model_tunnel *tunnel)
+{
+	for (size_t c = 0; c < model->config->connection_count; c++) {
+		const struct model_connection *connection = &model->connections[c];
+		bool touched = false, left = false;
+
+		for (size_t t = 0; t < connection->config->tunnel_count; t++) {
+			const struct model_tunnel *member = &connection->tunnels[t];
+
+			if (!model_tunnel_usable(member))
+				continue;
+			if (member == tunnel || member->instance == instance)
+				touched = true;
+			else
+				left = true;
+		}
+		if (touched && !left)
+			return connection;
+	}
+	return NULL;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What status and version print: the model, as the contract's JSON. Reads, changes nothing. */
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "steerd.h"
+
+static json_t *time_json(uint64_t wall_ns)
+{
+	char text[JOURNAL_TIME_TEXT];
+
+	return json_string(journal_time_text(wall_ns, text));
+}
+
+static json_t *gateway_json(const struct model *model)
+{
+	return json_pack("{s:s, s:s, s:s}", "name", model->config->name, "mode",
+			 model->config->mode == MODE_ACTIVE_STANDBY ? "active-standby" : "active-active", "state",
+			 connection_state_text(model->state));
+}
+
+static json_t *instance_json(const struct model_instance *instance)
+{
+	const struct unit *unit = &instance->unit;
+	char address[CONFIG_ADDRESS_TEXT];
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:i}", "name", unit->name, "public",
+			 config_address_text(&instance->config->public, address), "state",
+			 unit_state_text(unit->state), "reason", unit->reason, "since", time_json(unit->since_ns),
+			 "tunnels_usable", (int)instance->tunnels_usable, "tunnels", (int)instance->tunnels);
+}
+
+static json_t *tunnel_json(const struct model_tunnel *tunnel)
+{
+	const struct unit *unit = &tunnel->unit, *instance = &tunnel->instance->unit;
+	const struct unit *way = tunnel->instance->config->remote ? instance : unit;
+	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:s, s:o}", "name", unit->name, "instance",
+				 instance->name, "device", way->device ?: "", "state", unit_state_text(unit->state),
+				 "live", !unit->facts.probe_dead && !instance->facts.probe_dead, "sa",
+				 !unit->facts.sa_missing && !unit->facts.device_missing, "link",
+				 !way->facts.device_missing && !way->facts.link_down, "reason", unit->reason, "since",
+				 time_json(unit->since_ns));
+
+	json_object_update_new(json, json_pack("{s:I, s:I, s:I, s:I, s:i}", "tx_packets",
+					       (json_int_t)tunnel->seen.tx_packets, "tx_bytes",
+					       (json_int_t)tunnel->seen.tx_bytes, "rx_packets",
+					       (json_int_t)tunnel->seen.rx_packets, "rx_bytes",
+					       (json_int_t)tunnel->seen.rx_bytes, "flows", 0));
+	json_object_update_new(json, json_pack("{s:I, s:I, s:I, s:I, s:i}", "tx_pps",
+					       (json_int_t)tunnel->rate.tx_packets, "tx_bps",
+					       (json_int_t)tunnel->rate.tx_bytes * 8, "rx_pps",
+					       (json_int_t)tunnel->rate.rx_packets, "rx_bps",
+					       (json_int_t)tunnel->rate.rx_bytes * 8, "weight",
+					       (int)tunnel->config->weight));
+	return json;
+}
+
+/* only: a tunnel to be shown alone, or NULL for all. */
+static json_t *connection_json(const struct model_connection *connection, const struct model_tunnel *only)
+{
+	json_t *tunnels = json_array();
+
+	for (size_t t = 0; t < connection->config->tunnel_count; t++)
+		if (!only || only == &connection->tunnels[t])
+			json_array_append_new(tunnels, tunnel_json(&connection->tunnels[t]));
+	return json_pack("{s:s, s:s, s:s, s:o, s:o}", "name", connection->config->name, "state",
+			 connection_state_text(connection->state), "affinity", "hash", "since",
+			 time_json(connection->since_ns), "tunnels", tunnels);
+}
+
+static json_t *nics_json(const struct steerd *steerd)
+{
+	json_t *nics = json_array();
+
+	for (size_t n = 0; n < steerd->nic_count; n++) {
+		const struct nic *nic = &steerd->nics[n];
+
+		json_array_append_new(nics, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", nic->name, "role",
+						      nic->inside ? "inside" : "outside", "state",
+						      !nic->ifindex ? "missing" : nic->up ? "up" : "down", "xdp",
+						      attach_xdp_kind_text(nic->xdp), "tc",
+						      attach_tc_kind_text(nic->tc), "reason", nic->reason));
+	}
+	return nics;
+}
+
+static json_t *drops_json(const struct steerd *steerd)
+{
+	struct drops drops = {0};
+	json_t *json = json_object();
+
+	if (!datapath_drops(steerd->datapath, &drops)) {
+#define X(name, sentence) json_object_set_new(json, #name, json_integer((json_int_t)drops.name));
+		DROP_REASONS(X)
+#undef X
+	}
+	return json;
+}
+
+static json_t *passes_json(const struct steerd *steerd)
+{
+	struct passes passes = {0};
+	json_t *json = json_object();
+
+	if (!datapath_passes(steerd->datapath, &passes)) {
+#define X(name, sentence) json_object_set_new(json, #name, json_integer((json_int_t)passes.name));
+		PASS_REASONS(X)
+#undef X
+	}
+	return json;
+}
+
+static json_t *everything_json(struct steerd *steerd)
+{
+	const struct model *model = steerd->model;
+	json_t *instances = json_array(), *connections = json_array();
+
+	for (size_t i = 0; i < model->config->instance_count; i++)
+		json_array_append_new(instances, instance_json(&model->instances[i]));
+	for (size_t c = 0; c < model->config->connection_count; c++)
+		json_array_append_new(connections, connection_json(&model->connections[c], NULL));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:i}", "gateway", gateway_json(model), "instances",
+			 instances, "connections", connections, "nics", nics_json(steerd), "drops",
+			 drops_json(steerd), "passes", passes_json(steerd), "route_errors",
+			 steerd->routes ? (int)routes_errors(steerd->routes) : 0);
+}
+
+json_t *report_status(struct steerd *steerd, const char *name)
+{
+	const struct model *model = steerd->model;
+	const struct model_connection *connection;
+	const struct model_instance *instance;
+	const struct model_tunnel *tunnel;
+
+	steerd_sample(steerd);
+	if (!name)
+		return everything_json(steerd);
+	instance = model_instance_by_name(model, name);
+	connection = model_connection_by_name(model, name);
+	tunnel = model_tunnel_by_name(model, name);
+	if (!instance && !connection && !tunnel)
+		return NULL;
+	return json_pack("{s:o, s:o, s:o}", "gateway", gateway_json(model), "instances",
+			 instance ? json_pack("[o]", instance_json(instance)) : json_array(), "connections",
+			 connection ? json_pack("[o]", connection_json(connection, NULL)) :
+			 tunnel	    ? json_pack("[o]", connection_json(tunnel->connection, tunnel)) :
+				      json_array());
+}
+
+json_t *report_version(const struct steerd *steerd)
+{
+	struct utsname kernel = {0};
+	bool tcx = false, native = false, generic = false;
+
+	uname(&kernel);
+	for (size_t n = 0; n < steerd->nic_count; n++) {
+		tcx |= steerd->nics[n].tc == ATTACH_TC_TCX;
+		native |= steerd->nics[n].xdp == ATTACH_XDP_NATIVE;
+		generic |= steerd->nics[n].xdp == ATTACH_XDP_GENERIC;
+	}
+	return json_pack("{s:s, s:i, s:s, s:{s:b, s:b, s:b, s:b, s:b}}", "version", AA_STEER_VERSION, "map_abi",
+			 MAP_ABI_VERSION, "kernel", kernel.release, "features", "tcx", tcx, "xdp_native", native,
+			 "xdp_generic", generic, "xfrm", steerd->sas != NULL, "routes", steerd->routes != NULL);
+}

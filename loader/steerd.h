@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The running daemon: one gateway, its watchers, its generation of programs, all on one event loop.
+ *
+ * main.c starts and stops it. A failure event walks: watcher -> facts.c (which unit, what changed) -> judge.c (the store) ->
+ * later, once the loop is idle: settle in steerd.c (states, events, fail-safe routes). A new configuration walks:
+ * generation.c (build beside, swap) -> hooks.c (programs on devices). Operators come in by commands.c and read report.c.
+ */
+#ifndef LOADER_STEERD_H
+#define LOADER_STEERD_H
+
+#include <systemd/sd-event.h>
+
+#include "addresses.h"
+#include "admin.h"
+#include "attach_tc.h"
+#include "attach_xdp.h"
+#include "config.h"
+#include "control.h"
+#include "datapath.h"
+#include "journal.h"
+#include "judge.h"
+#include "links.h"
+#include "model.h"
+#include "neighbours.h"
+#include "routes.h"
+#include "sas.h"
+
+#define STEERD_PATH_BYTES 512
+
+/* An inside or outside NIC of the configuration. */
+struct nic {
+	const char *name; /* the configuration's */
+	bool inside;
+	int ifindex;      /* 0: there is none of this name */
+	bool up;
+	enum attach_xdp_kind xdp;
+	enum attach_tc_kind tc;
+	char reason[128]; /* what is wrong with it; "" */
+};
+
+struct steerd {
+	sd_event *loop;
+	char config_path[STEERD_PATH_BYTES];
+	char state_directory[STEERD_PATH_BYTES];
+	char control_path[STEERD_PATH_BYTES];
+
+	struct model *model;       /* of the generation that forwards; NULL before the first */
+	struct datapath *datapath; /* likewise */
+	struct model *building;    /* of a generation that is being built; else NULL */
+	struct nic nics[MAX_INSIDE_NICS + MAX_OUTSIDE_NICS];
+	size_t nic_count;
+
+	struct links *links;
+	struct addresses *addresses;
+	struct neighbours *neighbours;
+	struct sas *sas;           /* NULL: this kernel has no XFRM netlink */
+	struct routes *routes;     /* NULL: install-routes is off and path is fast */
+	struct admin *admin;
+	struct journal *journal;
+	struct control *control;
+	struct judge judge;
+
+	sd_event_source *settle;   /* deferred: states that follow from stores */
+	sd_event_source *tick;     /* each second: counters, drains */
+	uint64_t ticked_ns;        /* monotonic: the last tick */
+	bool routes_stale;         /* settle has routes to apply */
+	struct waiter *waiters;    /* drain --wait: commands.c */
+	struct follower *followers; /* events -f: commands.c */
+};
+
+/* steerd.c */
+int steerd_start(sd_event *loop, const char *config_path, struct steerd **ret_steerd);
+/* Lets go of everything; programs, maps and routes go on. */
+void steerd_stop(struct steerd *steerd);
+/* A fact changed: have states worked out soon. */
+void steerd_unsettle(struct steerd *steerd);
+/* Brings the model's counters up to date. */
+void steerd_sample(struct steerd *steerd);
+/* Work them out now. */
+void steerd_settle(struct steerd *steerd);
+void steerd_event(struct steerd *steerd, const char *what, const char *name, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/*
+ * generation.c. Loads the file and replaces what runs by it. On a fault of the file: -EINVAL and the faults; on any failure
+ * what ran before goes on, untouched, and error says why in one line.
+ */
+int generation_replace(struct steerd *steerd, struct config_faults *faults, char *error, size_t error_size);
+/* Takes programs, maps and routes off. */
+int generation_unload(struct steerd *steerd);
+
+/* hooks.c: programs on devices, and `devices`. */
+void hooks_nics_reset(struct steerd *steerd);
+void hooks_attach_all(struct steerd *steerd);
+void hooks_link_changed(struct steerd *steerd, const struct link *link);
+void hooks_link_removed(struct steerd *steerd, const struct link *link);
+/* Writes what the packet path must know of an interface, into a generation that may not run yet. */
+void hooks_describe(const struct model *model, struct datapath *datapath, const struct link *link);
+
+/* facts.c: what watchers told, into the model. */
+void facts_link_changed(struct steerd *steerd, const struct link *link);
+void facts_link_removed(struct steerd *steerd, const struct link *link);
+void facts_next_hop_changed(int ifindex, const struct config_address *next_hop, bool present, const uint8_t mac[6],
+			    void *steerd);
+void facts_sa_changed(uint32_t if_id, bool present, void *steerd);
+/* Everything that the watchers know, into a model that may not run yet. Stores no health. */
+void facts_gather(struct steerd *steerd, struct model *model);
+void facts_own_address(struct steerd *steerd, const struct model *model, struct datapath *datapath,
+		       const struct own_address *address, bool present);
+
+/* failsafe.c: the kernel's routes, after the model. */
+int failsafe_open(struct steerd *steerd);
+void failsafe_apply(struct steerd *steerd);
+
+/* commands.c. commands_reload() serves SIGHUP too, with request NULL. */
+int commands_reload(struct steerd *steerd, struct control_request *request);
+extern const struct control_command commands_table[];
+void commands_settled(struct steerd *steerd);
+void commands_event(json_t *event, void *steerd);
+void commands_close(struct steerd *steerd);
+
+/* report.c: results as the contract's JSON. name NULL: everything; NULL is returned where nothing bears the name. */
+json_t *report_status(struct steerd *steerd, const char *name);
+json_t *report_version(const struct steerd *steerd);
+
+/* where.c */
+json_t *where_ask(struct steerd *steerd, const json_t *arguments, const char **ret_error);
+
+#endif
