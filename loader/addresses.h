@@ -16,9 +16,9 @@ typedef struct sd_event sd_event;
 
 struct own_address {
 	struct config_address address; /* length 128: the address itself */
-	uint8_t network_length;        /* of the network that it is on, as in config_address.length; 128 if none */
+	uint8_t network_length;	       /* of the network that it is on, as in config_address.length; 128 if none */
 	int ifindex;
-	bool dynamic;                  /* not IFA_F_PERMANENT: leased, or autoconfigured with a lifetime */
+	bool dynamic; /* not IFA_F_PERMANENT: leased, or autoconfigured with a lifetime */
 };
 
 struct addresses;
@@ -32,6 +32,7 @@ void addresses_close(struct addresses *addresses);
 bool addresses_is_own(const struct addresses *addresses, const struct config_address *address);
 
 /* Calls each() for every address; stops at and returns the first value that is not 0. */
-int addresses_each(const struct addresses *addresses, int (*each)(const struct own_address *address, void *context), void *context);
+int addresses_each(const struct addresses *addresses, int (*each)(const struct own_address *address, void *context),
+		   void *context);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * The box's network interfaces, as rtnetlink tells them.
  *
- * Context: the daemon's event loop. One struct links watches RTMGRP_LINK, keeps a copy of every interface and calls back
- * on each change. When the socket overruns (ENOBUFS) it dumps anew and calls back for what differs, so a caller sees every
- * lasting state though perhaps not every passing one.
+ * Context: the daemon's event loop. One struct links watches RTMGRP_LINK, keeps a copy of every interface and calls
+ * back on each change. When the socket overruns (ENOBUFS) it dumps anew and calls back for what differs, so a caller
+ * sees every lasting state though perhaps not every passing one.
  */
 #ifndef LOADER_LINKS_H
 #define LOADER_LINKS_H
@@ -18,14 +18,14 @@ typedef struct sd_event sd_event;
 struct link {
 	int ifindex;
 	char name[IFNAMSIZ];
-	char kind[16];      /* IFLA_INFO_KIND: "xfrm", "veth", "vlan"; empty for a physical NIC */
-	uint32_t if_id;     /* xfrm: its IFLA_XFRM_IF_ID; else 0 */
-	int lower_ifindex;  /* IFLA_LINK where that is in this namespace and not itself; else 0 */
+	char kind[16];	   /* IFLA_INFO_KIND: "xfrm", "veth", "vlan"; empty for a physical NIC */
+	uint32_t if_id;	   /* xfrm: its IFLA_XFRM_IF_ID; else 0 */
+	int lower_ifindex; /* IFLA_LINK where that is in this namespace and not itself; else 0 */
 	uint32_t mtu_bytes;
 	uint8_t mac[6];
-	bool ethernet;      /* ARPHRD_ETHER: takes frames */
+	bool ethernet; /* ARPHRD_ETHER: takes frames */
 	bool loopback;
-	bool up;            /* administratively up and its carrier is on */
+	bool up; /* administratively up and its carrier is on */
 };
 
 struct links;
@@ -36,7 +36,8 @@ typedef void links_changed_fn(const struct link *link, void *context);
 typedef void links_removed_fn(const struct link *link, void *context);
 
 /* Returns 0 or -errno. *ret_links is freed by links_close(). */
-int links_open(sd_event *loop, links_changed_fn *changed, links_removed_fn *removed, void *context, struct links **ret_links);
+int links_open(sd_event *loop, links_changed_fn *changed, links_removed_fn *removed, void *context,
+	       struct links **ret_links);
 void links_close(struct links *links);
 
 /* NULL if there is none. Valid until the event loop runs on. */

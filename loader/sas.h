@@ -2,11 +2,12 @@
 /*
  * The kernel's IPsec security associations, by the xfrm interface that they serve (XFRMA_IF_ID), never by SPI.
  *
- * A rekey overlaps: the new SA comes (an inbound one as UPDSA) before the old one goes, so an if_id is without SA only when
- * its set is empty. Sends need an outbound SA: one whose destination is not an address of this box. Larval SAs (no SPI or
- * no algorithm: a negotiation under way) do not count. Messages carry keys: nothing here logs or keeps them.
+ * A rekey overlaps: the new SA comes (an inbound one as UPDSA) before the old one goes, so an if_id is without SA only
+ * when its set is empty. Sends need an outbound SA: one whose destination is not an address of this box. Larval SAs (no
+ * SPI or no algorithm: a negotiation under way) do not count. Messages carry keys: nothing here logs or keeps them.
  *
- * Context: the daemon's event loop. Same rules as links.h: XFRM multicast groups SA and EXPIRE, a fresh dump on overrun.
+ * Context: the daemon's event loop. Same rules as links.h: XFRM multicast groups SA and EXPIRE, a fresh dump on
+ * overrun.
  */
 #ifndef LOADER_SAS_H
 #define LOADER_SAS_H
@@ -31,12 +32,5 @@ bool sas_present(const struct sas *sas, uint32_t if_id);
 
 /* The box's own addresses changed: judge directions anew. */
 void sas_recheck(struct sas *sas);
-
-/* The set itself, pure, so that every order of messages can be tested. proto: IPPROTO_ESP or IPPROTO_AH. */
-struct sa_id {
-	struct config_address source, destination;
-	uint32_t spi; /* network order, as compared only */
-	uint8_t proto;
-};
 
 #endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which xfrm interfaces have outbound SAs. See sa_set.h.
+ *
+ * Counts change first, callbacks follow in settle(): a change of several SAs at once is told as its outcome.
+ */
+#include "sa_set.h"
+
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An interface as far as SAs name it. Lives while it has an SA of either direction. */
+struct interface {
+	uint32_t if_id; /* first: the tree compares by it */
+	uint32_t sa_count;
+	uint32_t outbound_count;
+	bool present; /* as last told */
+	struct interface *next;
+};
+
+struct kept_sa {
+	struct sa sa; /* first: the tree compares by its id */
+	struct interface *interface;
+	bool outbound;
+	uint64_t generation;
+	struct kept_sa *next;
+};
+
+struct sa_set {
+	sa_set_is_own_fn *is_own;
+	sa_set_changed_fn *changed;
+	void *context;
+	void *sas;	  /* tsearch tree of struct kept_sa */
+	void *interfaces; /* tsearch tree of struct interface */
+	uint64_t generation;
+	struct kept_sa *walked; /* while a walk collects */
+	struct interface *walked_interfaces;
+};
+
+static int compare_u32(uint32_t a, uint32_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_sa(const void *left, const void *right)
+{
+	const struct sa_id *a = left, *b = right;
+	int order = compare_u32(a->spi, b->spi);
+
+	if (order == 0)
+		order = memcmp(a->destination.byte, b->destination.byte, sizeof(a->destination.byte));
+	if (order == 0)
+		order = compare_u32(a->protocol, b->protocol);
+	if (order == 0)
+		order = compare_u32(a->mark_value, b->mark_value);
+	return order ? order : compare_u32(a->mark_mask, b->mark_mask);
+}
+
+static int compare_interface(const void *left, const void *right)
+{
+	const struct interface *a = left, *b = right;
+
+	return compare_u32(a->if_id, b->if_id);
+}
+
+static struct kept_sa *find_sa(const struct sa_set *set, const struct sa_id *id)
+{
+	void *node = tfind(id, &set->sas, compare_sa);
+
+	return node ? *(struct kept_sa **)node : NULL;
+}
+
+static struct interface *find_interface(const struct sa_set *set, uint32_t if_id)
+{
+	struct interface key = {.if_id = if_id};
+	void *node = tfind(&key, &set->interfaces, compare_interface);
+
+	return node ? *(struct interface **)node : NULL;
+}
+
+static struct interface *take_interface(struct sa_set *set, uint32_t if_id)
+{
+	struct interface *interface = find_interface(set, if_id);
+
+	if (!interface) {
+		interface = calloc(1, sizeof(*interface));
+		if (!interface)
+			return NULL;
+		interface->if_id = if_id;
+		if (!tsearch(interface, &set->interfaces, compare_interface)) {
+			free(interface);
+			return NULL;
+		}
+	}
+	interface->sa_count++;
+	return interface;
+}
+
+/* Tells what changed, and lets go of an interface without SAs. */
+static void settle(struct sa_set *set, struct interface *interface)
+{
+	bool present = interface->outbound_count > 0;
+	bool changed = present != interface->present;
+	uint32_t if_id = interface->if_id;
+
+	interface->present = present;
+	if (interface->sa_count == 0) {
+		tdelete(interface, &set->interfaces, compare_interface);
+		free(interface);
+	}
+	if (changed)
+		set->changed(if_id, present, set->context);
+}
+
+static bool judge(const struct sa_set *set, const struct sa *sa)
+{
+	if (sa->direction != SA_BY_ADDRESS)
+		return sa->direction == SA_OUTBOUND;
+	return !set->is_own(&sa->id.destination, set->context);
+}
+
+static void set_outbound(struct kept_sa *kept, bool outbound)
+{
+	if (outbound && !kept->outbound)
+		kept->interface->outbound_count++;
+	if (!outbound && kept->outbound)
+		kept->interface->outbound_count--;
+	kept->outbound = outbound;
+}
+
+static bool add_sa(struct sa_set *set, const struct sa *sa)
+{
+	struct kept_sa *kept = calloc(1, sizeof(*kept));
+
+	if (!kept)
+		return false;
+	kept->sa = *sa;
+	kept->generation = set->generation;
+	kept->interface = take_interface(set, sa->if_id);
+	if (!kept->interface) {
+		free(kept);
+		return false;
+	}
+	if (!tsearch(kept, &set->sas, compare_sa)) {
+		kept->interface->sa_count--;
+		settle(set, kept->interface);
+		free(kept);
+		return false;
+	}
+	set_outbound(kept, judge(set, sa));
+	settle(set, kept->interface);
+	return true;
+}
+
+static bool move_sa(struct sa_set *set, struct kept_sa *kept, uint32_t if_id)
+{
+	struct interface *from = kept->interface, *to = take_interface(set, if_id);
+	bool outbound = kept->outbound;
+
+	if (!to)
+		return false;
+	set_outbound(kept, false);
+	from->sa_count--;
+	kept->interface = to;
+	kept->sa.if_id = if_id;
+	set_outbound(kept, outbound);
+	settle(set, to);
+	settle(set, from);
+	return true;
+}
+
+bool sa_set_put(struct sa_set *set, const struct sa *sa)
+{
+	struct kept_sa *kept = find_sa(set, &sa->id);
+	bool changed;
+
+	if (!kept)
+		return add_sa(set, sa);
+	kept->generation = set->generation;
+	kept->sa.direction = sa->direction;
+	changed = kept->outbound != judge(set, sa);
+	set_outbound(kept, judge(set, sa));
+	if (kept->sa.if_id != sa->if_id)
+		return move_sa(set, kept, sa->if_id);
+	settle(set, kept->interface);
+	return changed;
+}
+
+static void remove_sa(struct sa_set *set, struct kept_sa *kept)
+{
+	struct interface *interface = kept->interface;
+
+	set_outbound(kept, false);
+	interface->sa_count--;
+	tdelete(kept, &set->sas, compare_sa);
+	free(kept);
+	settle(set, interface);
+}
+
+bool sa_set_remove(struct sa_set *set, const struct sa_id *id)
+{
+	struct kept_sa *kept = find_sa(set, id);
+
+	if (kept)
+		remove_sa(set, kept);
+	return kept != NULL;
+}
+
+static void collect_sa(const void *node, VISIT visit, void *closure)
+{
+	struct kept_sa *kept = *(struct kept_sa *const *)node;
+	struct sa_set *set = closure;
+
+	if (visit != postorder && visit != leaf)
+		return;
+	kept->next = set->walked;
+	set->walked = kept;
+}
+
+static struct kept_sa *collect_sas(struct sa_set *set)
+{
+	set->walked = NULL;
+	twalk_r(set->sas, collect_sa, set);
+	return set->walked;
+}
+
+void sa_set_flush(struct sa_set *set, uint8_t protocol)
+{
+	struct kept_sa *kept, *next;
+
+	for (kept = collect_sas(set); kept; kept = next) {
+		next = kept->next;
+		if (protocol == 0 || kept->sa.id.protocol == protocol)
+			remove_sa(set, kept);
+	}
+}
+
+void sa_set_begin(struct sa_set *set)
+{
+	set->generation++;
+}
+
+void sa_set_end(struct sa_set *set)
+{
+	struct kept_sa *kept, *next;
+
+	for (kept = collect_sas(set); kept; kept = next) {
+		next = kept->next;
+		if (kept->generation != set->generation)
+			remove_sa(set, kept);
+	}
+}
+
+static void collect_interface(const void *node, VISIT visit, void *closure)
+{
+	struct interface *interface = *(struct interface *const *)node;
+	struct sa_set *set = closure;
+
+	if (visit != postorder && visit != leaf)
+		return;
+	interface->next = set->walked_interfaces;
+	set->walked_interfaces = interface;
+}
+
+void sa_set_recheck(struct sa_set *set)
+{
+	struct interface *interface, *next;
+	struct kept_sa *kept;
+
+	for (kept = collect_sas(set); kept; kept = kept->next)
+		set_outbound(kept, judge(set, &kept->sa));
+	set->walked_interfaces = NULL;
+	twalk_r(set->interfaces, collect_interface, set);
+	for (interface = set->walked_interfaces; interface; interface = next) {
+		next = interface->next;
+		settle(set, interface);
+	}
+}
+
+bool sa_set_present(const struct sa_set *set, uint32_t if_id)
+{
+	const struct interface *interface = find_interface(set, if_id);
+
+	return interface && interface->present;
+}
+
+int sa_set_new(sa_set_is_own_fn *is_own, sa_set_changed_fn *changed, void *context, struct sa_set **ret_set)
+{
+	struct sa_set *set = calloc(1, sizeof(*set));
+
+	if (!set)
+		return -ENOMEM;
+	set->is_own = is_own;
+	set->changed = changed;
+	set->context = context;
+	*ret_set = set;
+	return 0;
+}
+
+void sa_set_free(struct sa_set *set)
+{
+	if (!set)
+		return;
+	tdestroy(set->sas, free);
+	tdestroy(set->interfaces, free);
+	free(set);
+}

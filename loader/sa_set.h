@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which xfrm interfaces have outbound SAs: a set of SAs counted by if_id. Pure, so that every order of messages can be
+ * tested.
+ *
+ * An SA is what the kernel takes it for: destination, SPI, protocol and mark. Its if_id is where it counts, its
+ * direction whether it does. Nothing of its keys comes here. Called by sas.c only.
+ */
+#ifndef LOADER_SA_SET_H
+#define LOADER_SA_SET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+
+struct sa_id {
+	struct config_address destination;
+	uint32_t spi;	     /* network order, as compared only */
+	uint32_t mark_value; /* XFRMA_MARK; 0 without */
+	uint32_t mark_mask;
+	uint8_t protocol; /* IPPROTO_ESP or IPPROTO_AH */
+};
+
+enum sa_direction { SA_BY_ADDRESS, SA_INBOUND, SA_OUTBOUND };
+
+struct sa {
+	struct sa_id id;
+	uint32_t if_id;
+	enum sa_direction direction; /* as the kernel tells it (Linux 6.10); else by who owns the destination */
+};
+
+struct sa_set;
+
+/* Is this an address of this box? */
+typedef bool sa_set_is_own_fn(const struct config_address *address, void *context);
+/* The if_id has its first outbound SA, or lost its last. */
+typedef void sa_set_changed_fn(uint32_t if_id, bool present, void *context);
+
+int sa_set_new(sa_set_is_own_fn *is_own, sa_set_changed_fn *changed, void *context, struct sa_set **ret_set);
+void sa_set_free(struct sa_set *set);
+
+/* Adds an SA, or replaces the one of the same id. Returns whether anything changed. */
+bool sa_set_put(struct sa_set *set, const struct sa *sa);
+/* Returns whether it was there. */
+bool sa_set_remove(struct sa_set *set, const struct sa_id *id);
+/* Removes all SAs of a protocol; 0: of every protocol. */
+void sa_set_flush(struct sa_set *set, uint8_t protocol);
+
+/* A dump begins: what is not put again until sa_set_end() is removed then. */
+void sa_set_begin(struct sa_set *set);
+void sa_set_end(struct sa_set *set);
+
+/* Addresses changed: judges every direction anew, then calls back for the interfaces that this changed. */
+void sa_set_recheck(struct sa_set *set);
+
+bool sa_set_present(const struct sa_set *set, uint32_t if_id);
+
+#endif
