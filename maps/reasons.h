@@ -14,7 +14,7 @@
 #define DROP_REASONS(X)                                                                                                \
 	X(no_usable_tunnel, "the connection has no usable tunnel")                                                     \
 	X(no_protected_route, "the kernel would route it past the tunnels")                                            \
-	X(header_rewrite_failed, "no room to rewrite its headers")
+	X(no_egress, "its tunnel has no device, or its headers could not be rewritten for it")
 
 /* X(name, sentence): packets left to the kernel. */
 #define PASS_REASONS(X)                                                                                                \

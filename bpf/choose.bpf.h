@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The choice of a tunnel: destination prefix -> connection -> the flow's ranked members -> the first that is usable.
+ * Called by steer_xdp and steer_tc, once each per packet; reads maps and changes nothing.
+ *
+ * A connection none of whose members is usable gets its packets dropped: the kernel might have a route past the tunnels,
+ * and clear text must not take it.
+ */
+#ifndef BPF_CHOOSE_BPF_H
+#define BPF_CHOOSE_BPF_H
+
+#include <asm/byteorder.h>
+
+#include "decision.bpf.h"
+#include "flow_hash.h"
+#include "maps.bpf.h"
+#include "parse.h"
+#include "rank.h"
+
+#define NO_MEMBER 0xffffffffu
+
+/* The one test of usability: all causes of health.h in one word each. */
+static __always_inline bool member_usable(const struct member *member)
+{
+	__u32 tunnel = member->tunnel, instance = member->instance;
+	const __u64 *tunnel_causes = bpf_map_lookup_elem(&tunnel_health, &tunnel);
+	const __u64 *instance_causes = bpf_map_lookup_elem(&instance_health, &instance);
+
+	return tunnel_causes && instance_causes && !*(volatile const __u64 *)tunnel_causes &&
+	       !*(volatile const __u64 *)instance_causes;
+}
+
+/* One walk over all members of a connection. */
+struct scan {
+	const struct connection *connection;
+	__u64 best_score;
+	__u32 key; /* what rank_score() ranks by */
+	__u32 best_tier;
+	__u32 best; /* ordinal, NO_MEMBER until one is usable */
+	__u32 better_but_unusable;
+};
+
+static __always_inline bool scan_is_better(const struct scan *scan, __u32 tier, __u64 score)
+{
+	return scan->best == NO_MEMBER || tier < scan->best_tier || (tier == scan->best_tier && score > scan->best_score);
+}
+
+static long scan_for_best(__u32 ordinal, void *context)
+{
+	struct scan *scan = context;
+	const struct connection *connection = scan->connection;
+	__u64 score;
+
+	if (ordinal >= MAX_MEMBERS || ordinal >= connection->members)
+		return 1;
+	if (!member_usable(&connection->member[ordinal]))
+		return 0;
+	score = rank_score(scan->key, ordinal, connection->rank[ordinal].weight);
+	if (!scan_is_better(scan, connection->rank[ordinal].tier, score))
+		return 0;
+	scan->best = ordinal;
+	scan->best_tier = connection->rank[ordinal].tier;
+	scan->best_score = score;
+	return 0;
+}
+
+static long scan_for_rank(__u32 ordinal, void *context)
+{
+	struct scan *scan = context;
+	const struct connection *connection = scan->connection;
+
+	if (ordinal >= MAX_MEMBERS || ordinal >= connection->members)
+		return 1;
+	if (!member_usable(&connection->member[ordinal]) &&
+	    scan_is_better(scan, connection->rank[ordinal].tier,
+			   rank_score(scan->key, ordinal, connection->rank[ordinal].weight)))
+		scan->better_but_unusable++;
+	return 0;
+}
+
+/* Ranks all members here and now: for a connection without rows, and where all that a row names are out. */
+static __attribute__((noinline)) __u32 choose_by_scan(const struct connection *connection, __u32 key, struct decision *decision)
+{
+	struct scan scan = {.connection = connection, .key = key, .best = NO_MEMBER};
+
+	bpf_loop(MAX_MEMBERS, scan_for_best, &scan, 0);
+	if (decision->asked && scan.best != NO_MEMBER)
+		bpf_loop(MAX_MEMBERS, scan_for_rank, &scan, 0);
+	decision->answer.rank = scan.better_but_unusable;
+	return scan.best;
+}
+
+/* The first usable member that the row names, and how many it names before. */
+static __always_inline __u32 choose_by_row(const struct connection *connection, __u64 row, struct decision *decision)
+{
+	for (__u32 place = 0; place < ROW_CANDIDATES; place++, row >>= 8) {
+		__u32 ordinal = row & 0xff;
+
+		if (ordinal >= MAX_MEMBERS)
+			break;
+		if (member_usable(&connection->member[ordinal])) {
+			decision->answer.rank = place;
+			return ordinal;
+		}
+	}
+	return NO_MEMBER;
+}
+
+static __always_inline __u32 choose_member(const struct connection *connection, struct decision *decision)
+{
+	__u32 hash = decision->answer.flow_hash, first_row = connection->first_row, number, ordinal;
+	const __le64 *row;
+
+	if (first_row == NO_ROWS)
+		return choose_by_scan(connection, hash, decision);
+	number = first_row + (hash & connection->row_mask);
+	row = bpf_map_lookup_elem(&rows, &number);
+	/* A row's bytes are read as one word, lowest address first. */
+	ordinal = row ? choose_by_row(connection, __le64_to_cpu(*row), decision) : NO_MEMBER;
+	if (ordinal == NO_MEMBER && (!row || connection->members > ROW_CANDIDATES))
+		ordinal = choose_by_scan(connection, hash & connection->row_mask, decision);
+	return ordinal;
+}
+
+/* Where a member's packets leave; NULL where the maps do not hang together. */
+static __always_inline const struct egress *choose_egress(const struct member *member, struct decision *decision)
+{
+	__u32 number = member->tunnel;
+
+	decision->answer.detail = number;
+	decision->instance = member->instance;
+	decision->remote = member->remote;
+	if (decision->remote) {
+		const struct instance *instance = bpf_map_lookup_elem(&instances, &decision->instance);
+
+		return instance ? &instance->egress : NULL;
+	}
+	const struct tunnel *tunnel = bpf_map_lookup_elem(&tunnels, &number);
+
+	return tunnel ? &tunnel->egress : NULL;
+}
+
+/* NULL: the kernel's to route, or nobody's; the decision says. */
+static __always_inline const struct connection *choose_connection(const struct packet *packet, struct decision *decision)
+{
+	const struct address *destination = &packet->ip.flow.destination;
+	struct prefix_key key = {.prefix_length_bits = 8 * sizeof(key.address)};
+	const struct connection *connection;
+	const struct prefix *prefix;
+
+	__builtin_memcpy(key.address, destination, sizeof(key.address));
+	prefix = bpf_map_lookup_elem(&prefixes, &key);
+	if (!prefix) {
+		decide_pass(decision, PASS_no_connection);
+		return NULL;
+	}
+	decision->answer.connection = prefix->connection;
+	if (decision->answer.connection == NO_CONNECTION) {
+		decide_pass(decision, PASS_own_network);
+		return NULL;
+	}
+	connection = bpf_map_lookup_elem(&connections, &decision->answer.connection);
+	if (!connection)
+		decide_drop(decision, DROP_no_usable_tunnel);
+	return connection;
+}
+
+static __always_inline void choose(const struct packet *packet, struct decision *decision)
+{
+	const struct connection *connection;
+	__u32 ordinal;
+
+	decision->answer.flow_hash = flow_hash(parse_flow(packet), hash_seed);
+	connection = choose_connection(packet, decision);
+	if (!connection)
+		return;
+	ordinal = choose_member(connection, decision);
+	if (ordinal >= MAX_MEMBERS) {
+		decide_drop(decision, DROP_no_usable_tunnel);
+		return;
+	}
+	decision->egress = choose_egress(&connection->member[ordinal], decision);
+	if (decision->egress)
+		decision->answer.verdict = WHERE_TUNNEL;
+	else
+		decide_drop(decision, DROP_no_egress);
+}
+
+#endif

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * steer_tc, at tc ingress of the inside NICs: decides for every packet, and sends it into its tunnel or to its remote
+ * instance. All of the work where there is no XDP, and what steer_xdp leaves otherwise.
+ * tunnel_tc, at tc ingress of the tunnels' devices: see tunnel_tc.bpf.h.
+ *
+ * Context: softirq. Attached by TCX links, or by clsact below Linux 6.6. What is passed goes on to whatever program or
+ * filter comes next. Two generations may be attached at once while one replaces the other: the first redirects, and the second never sees the packet.
+ */
+#include <linux/bpf.h>
+#include <linux/if_packet.h>
+#include <linux/pkt_cls.h>
+
+#include "choose.bpf.h"
+#include "count.bpf.h"
+#include "maps.bpf.h"
+#include "parse.h"
+#include "route.bpf.h"
+#include "send_tc.bpf.h"
+#include "size.bpf.h"
+#include "tunnel_tc.bpf.h"
+#include "where.bpf.h"
+
+/*
+ * A global function, so that the verifier looks at the parser once, and behind it at any packet there may be, instead of at
+ * each combination of headers all the way.
+ */
+__attribute__((noinline)) int parse_linear(struct __sk_buff *skb, struct packet *packet)
+{
+	struct cursor cursor = cursor_over((void *)(long)skb->data, (void *)(long)skb->data_end);
+
+	return packet ? parse_packet(&cursor, skb->len, packet) : PARSE_MALFORMED;
+}
+
+/* Headers may lie in pages behind the linear part. */
+static __always_inline int parse_skb(struct __sk_buff *skb, struct packet *packet)
+{
+	int result = parse_linear(skb, packet);
+
+	if (!packet->truncated || bpf_skb_pull_data(skb, skb->len < PARSE_BYTES ? skb->len : PARSE_BYTES))
+		return result;
+	__builtin_memset(packet, 0, sizeof(*packet));
+	return parse_linear(skb, packet);
+}
+
+/* Of a tunnel that was chosen: can this packet go there? */
+static __always_inline void decide_egress(struct __sk_buff *skb, const struct packet *packet, struct decision *decision)
+{
+	const struct egress *egress = decision->egress;
+
+	if (path_stack) {
+		if (!egress->mark)
+			decide_drop(decision, DROP_no_egress);
+		return;
+	}
+	if (packet->ip.ttl <= 1)
+		decide_pass(decision, PASS_ttl_expires);
+	else if (egress->kind != EGRESS_LAYER3 && egress->kind != EGRESS_ETHERNET)
+		decide_drop(decision, DROP_no_egress);
+	else if (size_fits(skb, packet, egress))
+		return;
+	else if (route_is_protected(skb, packet))
+		decide_pass(decision, PASS_too_big);
+	else
+		decide_drop(decision, DROP_no_protected_route);
+}
+
+static __always_inline void decide(struct __sk_buff *skb, struct packet *packet, struct decision *decision)
+{
+	if (skb->pkt_type != PACKET_HOST) {
+		decide_pass(decision, PASS_not_for_gateway);
+		return;
+	}
+	switch (parse_skb(skb, packet)) {
+	case PARSE_OK:
+		break;
+	case PARSE_NOT_IP:
+		decide_pass(decision, PASS_not_ip);
+		return;
+	default:
+		decide_pass(decision, PASS_malformed);
+		return;
+	}
+	choose(packet, decision);
+	if (decision->answer.verdict == WHERE_TUNNEL)
+		decide_egress(skb, packet, decision);
+}
+
+static __always_inline int drop(enum drop_reason reason)
+{
+	count_drop(reason);
+	return TC_ACT_SHOT;
+}
+
+static __always_inline int send(struct __sk_buff *skb, const struct packet *packet, const struct decision *decision)
+{
+	struct amount amount = size_amount(skb, packet);
+	int action;
+
+	if (path_stack) {
+		skb->mark = decision->egress->mark;
+		count_pass(PASS_to_stack);
+		action = TC_ACT_UNSPEC;
+	} else {
+		action = send_tc(skb, packet, decision->egress);
+		if (action == SEND_FAILED)
+			return drop(DROP_no_egress);
+	}
+	count_tx(decision->answer.detail, amount);
+	return action;
+}
+
+SEC("tc")
+int steer_tc(struct __sk_buff *skb)
+{
+	struct decision decision = {.answer.connection = NO_CONNECTION, .asked = where_is_asked(skb)};
+	struct packet packet = {};
+
+	decide(skb, &packet, &decision);
+	if (decision.asked) {
+		where_answer(skb, &decision.answer);
+		return TC_ACT_UNSPEC;
+	}
+	switch (decision.answer.verdict) {
+	case WHERE_TUNNEL:
+		return send(skb, &packet, &decision);
+	case WHERE_DROP:
+		return drop(decision.answer.detail);
+	default:
+		count_pass(decision.answer.detail);
+		return TC_ACT_UNSPEC;
+	}
+}
+
+SEC("tc")
+int tunnel_tc(struct __sk_buff *skb)
+{
+	tunnel_received(skb);
+	return TC_ACT_UNSPEC;
+}
+
+char LICENSE[] SEC("license") = "GPL";

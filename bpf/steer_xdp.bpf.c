@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * steer_xdp, at XDP of the inside NICs: sends what goes to a remote instance there at once, without an skb. All else it
+ * leaves to steer_tc, which decides again, the same way: drops, local tunnels, what the kernel owes an answer for, and
+ * frames with VLAN tags: to take them off changes the packet's bounds, and kernels refuse a program that does that in
+ * libxdp's dispatcher, whose stubs do not.
+ *
+ * Context: softirq, native or generic XDP; loaded by libxdp beside other programs, alone in its object. Counts what it sent and,
+ * as one number, what it left. Two generations may run in a row while one replaces the other: what the first leaves,
+ * unchanged, the second decides likewise.
+ */
+#include <linux/bpf.h>
+
+#include "choose.bpf.h"
+#include "count.bpf.h"
+#include "maps.bpf.h"
+#include "parse.h"
+#include "rewrite.h"
+
+/*
+ * A global function, so that the verifier looks at the parser once, and behind it at any packet there may be, instead of at
+ * each combination of headers all the way.
+ */
+__attribute__((noinline)) int parse_frame(struct xdp_md *xdp, struct packet *packet)
+{
+	void *start = (void *)(long)xdp->data, *end = (void *)(long)xdp->data_end;
+	struct cursor cursor = cursor_over(start, end);
+	long frame_bytes = end - start;
+
+	if (!packet)
+		return PARSE_MALFORMED;
+	asm volatile("" : "+r"(frame_bytes)); /* else the subtraction is done in 32 bits, which pointers do not allow */
+	return parse_packet(&cursor, frame_bytes, packet);
+}
+
+/* A NIC in promiscuous mode sees frames of other hosts; to send those on would double them. */
+static __always_inline bool is_for_gateway(struct xdp_md *xdp)
+{
+	void *start = (void *)(long)xdp->data, *end = (void *)(long)xdp->data_end;
+	__u32 ifindex = xdp->ingress_ifindex;
+	const struct device *device = bpf_map_lookup_elem(&devices, &ifindex);
+	const __u16 *here = start, *mac;
+
+	if (!device || start + ETH_ALEN > end)
+		return false;
+	mac = (const __u16 *)device->mac;
+	return here[0] == mac[0] && here[1] == mac[1] && here[2] == mac[2];
+}
+
+/* false: left as it was. The redirect takes place when XDP_REDIRECT is returned, not before. */
+static __always_inline bool send_xdp(struct xdp_md *xdp, const struct packet *packet, const struct decision *decision)
+{
+	void *start = (void *)(long)xdp->data, *end = (void *)(long)xdp->data_end;
+	const struct egress *egress = decision->egress;
+
+	return bpf_redirect_map(&remote_ports, decision->instance, XDP_PASS) == XDP_REDIRECT &&
+	       rewrite_ttl(start, end, packet->ip.is_ipv6) &&
+	       rewrite_ethernet(start, end, egress->next_hop_mac, egress->source_mac, packet->ip.is_ipv6);
+}
+
+static __always_inline int leave(void)
+{
+	count_pass(PASS_to_tc);
+	return XDP_PASS;
+}
+
+SEC("xdp")
+int steer_xdp(struct xdp_md *xdp)
+{
+	struct decision decision = {.answer.connection = NO_CONNECTION};
+	struct packet packet = {};
+
+	if (path_stack || parse_frame(xdp, &packet) != PARSE_OK || packet.ip_offset != ETH_HLEN)
+		return leave();
+	choose(&packet, &decision);
+	if (decision.answer.verdict != WHERE_TUNNEL || !decision.remote)
+		return leave();
+	if (decision.egress->kind != EGRESS_ETHERNET || packet.ip.ttl <= 1 ||
+	    packet.ip.ip_bytes > decision.egress->mtu_bytes || !is_for_gateway(xdp))
+		return leave();
+	if (!send_xdp(xdp, &packet, &decision))
+		return leave();
+	count_tx(decision.answer.detail, (struct amount){1, packet.ip.ip_bytes});
+	return XDP_REDIRECT;
+}
+
+char LICENSE[] SEC("license") = "GPL";
