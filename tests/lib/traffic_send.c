@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Sends numbered UDP packets of many flows, IPv4 and IPv6, evenly paced, until SIGTERM; then writes the log of all sent.
+ *
+ *   traffic_send -o LOG -n FLOWS -r PACKETS_PER_SECOND [-p PORT] [-s PAYLOAD_BYTES] SOURCE,DESTINATION...
+ *
+ * Flow i goes from port 20000+i over address pair i modulo the pairs. A packet that the kernel refuses gets no sequence
+ * number: it was never sent. After a stall of the machine the schedule moves on instead of bursting: a burst that no
+ * client sends would only measure queues. Single thread; run by vmtest/lib/traffic.sh in the client's namespace.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <unistd.h>
+
+#include "traffic.h"
+
+#define FIRST_SOURCE_PORT 20000
+#define MAX_LAG_NS	  20000000ull
+#define TICK_NS		  1000000ull
+
+struct sender {
+	struct traffic_log log;
+	int fds[TRAFFIC_MAX_FLOWS];
+	uint32_t sequences[TRAFFIC_MAX_FLOWS];
+	uint32_t flows;
+	uint32_t rate_pps;
+	uint32_t payload_bytes;
+	uint32_t refused_packets;
+	uint64_t worst_lag_ns;
+};
+
+static void resolve(const char *address, const char *port, struct sockaddr_storage *ret_address, socklen_t *ret_bytes)
+{
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_DGRAM}, *info;
+	int error = getaddrinfo(address, port, &hints, &info);
+
+	if (error)
+		errx(2, "%s: %s", address, gai_strerror(error));
+	memcpy(ret_address, info->ai_addr, info->ai_addrlen);
+	*ret_bytes = info->ai_addrlen;
+	freeaddrinfo(info);
+}
+
+static int open_flow(const char *pair, uint32_t flow, const char *port)
+{
+	char source[64], source_port[8];
+	struct sockaddr_storage address;
+	socklen_t bytes;
+	const char *comma = strchr(pair, ',');
+	int fd;
+
+	if (!comma || (size_t)(comma - pair) >= sizeof(source))
+		errx(2, "%s: not SOURCE,DESTINATION", pair);
+	snprintf(source, sizeof(source), "%.*s", (int)(comma - pair), pair);
+	snprintf(source_port, sizeof(source_port), "%u", FIRST_SOURCE_PORT + flow);
+	resolve(source, source_port, &address, &bytes);
+	fd = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, bytes))
+		err(1, "%s", source);
+	resolve(comma + 1, port, &address, &bytes);
+	if (connect(fd, (struct sockaddr *)&address, bytes))
+		err(1, "%s", comma + 1);
+	return fd;
+}
+
+static void send_one(struct sender *sender, uint32_t flow)
+{
+	uint8_t buffer[65536] __attribute__((aligned(8)));
+	struct traffic_packet packet = {
+		.magic = TRAFFIC_MAGIC,
+		.flow = flow,
+		.sequence = sender->sequences[flow],
+	};
+	int tries = 2; /* a first error may be an ICMP that came for an earlier packet */
+
+	memset(buffer + sizeof(packet), 0, sender->payload_bytes - sizeof(packet));
+	while (tries--) {
+		packet.sent_ns = traffic_now_ns();
+		memcpy(buffer, &packet, sizeof(packet));
+		if (send(sender->fds[flow], buffer, sender->payload_bytes, 0) < 0)
+			continue;
+		traffic_log_add(&sender->log, packet.sent_ns, &packet, 0);
+		sender->sequences[flow]++;
+		return;
+	}
+	sender->refused_packets++;
+}
+
+static void run(struct sender *sender)
+{
+	const uint64_t interval_ns = 1000000000ull / sender->rate_pps;
+	uint64_t due_ns = traffic_now_ns(), now_ns;
+	uint32_t flow = 0;
+
+	while (!traffic_ended) {
+		struct timespec until;
+
+		now_ns = traffic_now_ns();
+		if (now_ns > due_ns + sender->worst_lag_ns)
+			sender->worst_lag_ns = now_ns - due_ns;
+		if (now_ns > due_ns + MAX_LAG_NS)
+			due_ns = now_ns - MAX_LAG_NS;
+		for (; due_ns <= now_ns; due_ns += interval_ns) {
+			send_one(sender, flow);
+			flow = (flow + 1) % sender->flows;
+		}
+		until.tv_sec = (now_ns + TICK_NS) / 1000000000ull;
+		until.tv_nsec = (now_ns + TICK_NS) % 1000000000ull;
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct sender sender = {.payload_bytes = 64};
+	const char *output = NULL, *port = "9000";
+	int option;
+
+	while ((option = getopt(argc, argv, "o:n:r:p:s:")) != -1) {
+		switch (option) {
+		case 'o':
+			output = optarg;
+			break;
+		case 'n':
+			sender.flows = strtoul(optarg, NULL, 10);
+			break;
+		case 'r':
+			sender.rate_pps = strtoul(optarg, NULL, 10);
+			break;
+		case 'p':
+			port = optarg;
+			break;
+		case 's':
+			sender.payload_bytes = strtoul(optarg, NULL, 10);
+			break;
+		default:
+			return 2;
+		}
+	}
+	if (!output || optind == argc || !sender.flows || sender.flows > TRAFFIC_MAX_FLOWS || !sender.rate_pps ||
+	    sender.payload_bytes < sizeof(struct traffic_packet) || sender.payload_bytes > 65000)
+		errx(2, "usage: traffic_send -o LOG -n FLOWS -r PPS [-p PORT] [-s BYTES] SOURCE,DESTINATION...");
+	for (uint32_t flow = 0; flow < sender.flows; flow++)
+		sender.fds[flow] = open_flow(argv[optind + flow % (argc - optind)], flow, port);
+	traffic_log_open(&sender.log);
+	traffic_handle_signals();
+	traffic_ready();
+	run(&sender);
+	traffic_log_write(&sender.log, output);
+	fprintf(stderr, "traffic_send: %u sent, %u refused, at worst %.1f ms late\n", sender.log.count,
+		sender.refused_packets, sender.worst_lag_ns / 1e6);
+	return 0;
+}
