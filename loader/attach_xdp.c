@@ -32,7 +32,7 @@ static __u32 map_id(int fd)
 	struct bpf_map_info info = {0};
 	__u32 length = sizeof(info);
 
-	return bpf_map_get_info_by_fd(fd, &info, &length) ? 0 : info.id;
+	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.id;
 }
 
 /* A gateway's programs of any version share its health map; another gateway's on the same box do not. */
@@ -46,7 +46,7 @@ static bool program_is_ours(__u32 program_id, __u32 health_map_id)
 
 	if (fd < 0)
 		return false;
-	if (!bpf_prog_get_info_by_fd(fd, &info, &length) && !strcmp(info.name, PROGRAM))
+	if (!bpf_obj_get_info_by_fd(fd, &info, &length) && !strcmp(info.name, PROGRAM))
 		for (__u32 i = 0; i < info.nr_map_ids && i < MAX_MAPS; i++)
 			ours |= health_map_id && maps[i] == health_map_id;
 	close(fd);

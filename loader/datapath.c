@@ -50,7 +50,7 @@ static bool same_shape(const struct bpf_map *map, int fd)
 	struct bpf_map_info info = {0};
 	__u32 length = sizeof(info);
 
-	return !bpf_map_get_info_by_fd(fd, &info, &length) && info.type == bpf_map__type(map) &&
+	return !bpf_obj_get_info_by_fd(fd, &info, &length) && info.type == bpf_map__type(map) &&
 	       info.key_size == bpf_map__key_size(map) && info.value_size == bpf_map__value_size(map) &&
 	       info.map_flags == bpf_map__map_flags(map) && info.max_entries >= bpf_map__max_entries(map);
 }
@@ -139,8 +139,8 @@ static void counters_copy(const struct datapath *datapath)
 	__u32 length = sizeof(info), fresh_length = sizeof(fresh_info);
 	struct counters *values = calloc((size_t)cpus, sizeof(*values));
 
-	if (old < 0 || !values || !datapath_abi_is_ours(&datapath->pins) || bpf_map_get_info_by_fd(old, &info, &length) ||
-	    bpf_map_get_info_by_fd(fresh, &fresh_info, &fresh_length) || info.id == fresh_info.id ||
+	if (old < 0 || !values || !datapath_abi_is_ours(&datapath->pins) || bpf_obj_get_info_by_fd(old, &info, &length) ||
+	    bpf_obj_get_info_by_fd(fresh, &fresh_info, &fresh_length) || info.id == fresh_info.id ||
 	    info.value_size != sizeof(*values))
 		goto out;
 	for (__u32 i = 0; i < info.max_entries && i < fresh_info.max_entries; i++)

@@ -176,7 +176,7 @@ static int names_read(const struct pins *pins, const char *map, size_t value_byt
 
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	if (bpf_map_get_info_by_fd(fd, &info, &length))
+	if (bpf_obj_get_info_by_fd(fd, &info, &length))
 		err = -errno;
 	else if (info.value_size != value_bytes || value_bytes > sizeof(value))
 		err = -EPROTO;
