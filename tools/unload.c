@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * aa-steer unload: takes all programs off; the daemon ends then.
+ */
+#include "tool.h"
+
+static void print_done(const json_t *result, const struct tool_call *call)
+{
+	(void)result;
+	(void)call;
+	puts("unloaded");
+}
+
+int unload_main(struct tool_call *call)
+{
+	int ended = tool_words(call, 0, 0);
+
+	if (ended)
+		return tool_ended(ended);
+	return tool_ask(call, &(struct tool_request){
+				      .command = "unload",
+				      .arguments = json_object(),
+				      .unhurried = true,
+				      .print = print_done,
+			      });
+}
