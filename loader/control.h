@@ -23,7 +23,7 @@ struct control;
 #define CONTROL_CLIENTS  64
 #define CONTROL_CLIENTS_UNTRUSTED                                                                                      \
 	48 /* of them: may be neither root's nor the daemon's own, so that root finds a place */
-#define CONTROL_STREAM_BYTES (1 << 20) /* of events and progress that a client may leave unread */
+#define CONTROL_STREAM_BYTES (2 << 20) /* of events and progress that a client may leave unread */
 #define CONTROL_PATIENCE_MS                                                                                            \
 	30000 /* for a client that sends no whole request, or reads nothing of what waits for it                       \
 	       */
