@@ -21,6 +21,7 @@ int reload_main(struct tool_call *call)
 				      .command = "reload",
 				      .arguments = json_object(),
 				      .unhurried = true,
+				      .faults = true,
 				      .print = print_done,
 			      });
 }

@@ -76,13 +76,12 @@ static bool is_empty(const json_t *result)
 	return !result || json_is_null(result) || (json_is_object(result) && !json_object_size(result));
 }
 
-int tool_fail_answer(const struct tool_call *call, const struct client_answer *answer)
+int tool_fail_answer(const struct tool_call *call, const struct client_answer *answer, const char *prefix)
 {
 	json_t *json;
 
 	if (!call->json) {
-		/* Faults of the configuration are lines of their own, in the form that editors read. */
-		fprintf(stderr, "%s%s\n", strchr(answer->message, '\n') ? "" : "aa-steer: ", answer->message);
+		fprintf(stderr, "%s%s\n", prefix, answer->message);
 		return answer->exit_code;
 	}
 	json = json_pack("{s:s, s:i}", "error", answer->message, "exit", answer->exit_code);
@@ -102,7 +101,7 @@ int tool_fail(const struct tool_call *call, int exit_code, const char *format, .
 	if (vasprintf(&answer.message, format, arguments) < 0)
 		answer.message = strdup("out of memory");
 	va_end(arguments);
-	tool_fail_answer(call, &answer);
+	tool_fail_answer(call, &answer, TOOL_PREFIX);
 	client_answer_free(&answer);
 	return exit_code;
 }
@@ -138,7 +137,7 @@ int tool_ask(struct tool_call *call, const struct tool_request *request)
 	json_decref(request->arguments);
 	exit_code = answer.exit_code;
 	if (exit_code)
-		tool_fail_answer(call, &answer);
+		tool_fail_answer(call, &answer, request->faults && exit_code == EXIT_USAGE ? "" : TOOL_PREFIX);
 	else if (call->json && !request->stream)
 		tool_print_json(answer.result, JSON_INDENT(2));
 	else if (request->print && !request->stream)

@@ -16,6 +16,8 @@
 #include "../maps/control.h"
 #include "client.h"
 
+#define TOOL_PREFIX "aa-steer: "
+
 struct tool_call;
 
 struct tool {
@@ -68,8 +70,8 @@ void tool_print_usage(FILE *file, const struct tool *tool);
 int tool_fail(const struct tool_call *call, int exit_code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same for what the daemon answered. With --json its result, if any, is beside the error. */
-int tool_fail_answer(const struct tool_call *call, const struct client_answer *answer);
+/* The same for what the daemon answered. With --json its result, if any, is beside the error. prefix: "aa-steer: ". */
+int tool_fail_answer(const struct tool_call *call, const struct client_answer *answer, const char *prefix);
 
 /* With --json: one document on stdout. */
 void tool_print_json(const json_t *json, size_t flags);
@@ -78,6 +80,7 @@ struct tool_request {
 	const char *command;
 	json_t *arguments;    /* taken over; NULL: json_pack() refused what the user typed */
 	bool unhurried;       /* silence of the daemon is no fault */
+	bool faults;          /* EXIT_USAGE is faults of a file: lines that name their place themselves */
 	bool stream;          /* lines are all there is to print: the result says nothing */
 	client_line_fn *line; /* on progress and events; may be NULL */
 	void (*print)(const json_t *result, const struct tool_call *call); /* for people; NULL: nothing to print */

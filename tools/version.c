@@ -47,7 +47,7 @@ int version_main(struct tool_call *call)
 	json_decref(arguments);
 	exit_code = answer.exit_code == EXIT_NO_DAEMON && !call->gateway ? EXIT_DONE : answer.exit_code;
 	if (exit_code) {
-		tool_fail_answer(call, &answer);
+		tool_fail_answer(call, &answer, TOOL_PREFIX);
 	} else if (call->json && answer.result) {
 		tool_print_json(answer.result, JSON_INDENT(2));
 	} else {
