@@ -16,7 +16,7 @@
 #include "traffic.h"
 
 #define FIRST_SOURCE_PORT 20000
-#define MAX_LAG_NS	  20000000ull
+#define MAX_LAG_NS	  250000000ull
 #define TICK_NS		  1000000ull
 
 struct sender {

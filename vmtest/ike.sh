@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# IKEv2 by strongSwan for vmtest/topology.sh's tunnels, instead of static SAs: one charon in gw with a connection for each
+# instance (its own public address), one in site. Each has configuration and control socket of its own below $IKE_DIR, so
+# that neither touches what the machine itself may run.
+#
+#   ike_tunnels; ike_swanctl gw --rekey --child hq-0; ike_terminate 0; ike_initiate 0; ike_down
+
+IKE_DIR=${IKE_DIR:-/run/aav-ike}
+# AES-GCM for ESP is the kernel's. For IKE itself, what the distribution's smallest package has.
+IKE_PROPOSALS=aes128-sha256-curve25519,aes128-sha256-ecp256,aes128-sha256-modp2048
+
+ike_daemon_conf() # name
+{
+	cat >"$IKE_DIR/$1/strongswan.conf" <<-CONF
+		swanctl {
+			load = random
+		}
+		charon-systemd {
+			load = random nonce openssl aes sha1 sha2 hmac kdf curve25519 gmp pem pkcs1 pubkey x509 vici kernel-netlink socket-default
+			install_routes = no
+			install_virtual_ip = no
+			retry_initiate_interval = 2
+			journal {
+				default = -1
+			}
+			filelog {
+				log {
+					path = $IKE_DIR/$1/log
+					default = 1
+					flush_line = yes
+					time_format = %T
+				}
+			}
+			plugins {
+				vici {
+					socket = unix://$IKE_DIR/$1/vici
+				}
+			}
+		}
+	CONF
+}
+
+ike_connection() # name instance local remote local-id remote-id start-action
+{
+	cat <<-CONF
+		hq-$2 {
+			version = 2
+			local_addrs = $3
+			remote_addrs = $4
+			proposals = $IKE_PROPOSALS
+			if_id_in = $(($2 + 1))
+			if_id_out = $(($2 + 1))
+			rekey_time = 0
+			keyingtries = 0
+			local {
+				auth = psk
+				id = $5
+			}
+			remote {
+				auth = psk
+				id = $6
+			}
+			children {
+				hq-$2 {
+					local_ts = 0.0.0.0/0,::/0
+					remote_ts = 0.0.0.0/0,::/0
+					esp_proposals = aes128gcm16
+					rekey_time = 0
+					start_action = $7
+					replay_window = 32
+				}
+			}
+		}
+	CONF
+}
+
+ike_connections() # name
+{
+	local i
+	echo "connections {"
+	for i in 0 1; do
+		if [ "$1" = gw ]; then
+			ike_connection gw $i "$(public_of $i)" "$(peer_address)" "in$i" site start
+		else
+			ike_connection site $i "$(peer_address)" "$(public_of $i)" site "in$i" none
+		fi
+	done
+	echo "}"
+	echo "secrets { ike-all { secret = $IKE_SECRET } }"
+}
+
+ike_swanctl() # name arguments...
+{
+	local ns=$1
+	shift
+	STRONGSWAN_CONF=$IKE_DIR/$ns/strongswan.conf SWANCTL_DIR=$IKE_DIR/$ns swanctl "$@" --uri "unix://$IKE_DIR/$ns/vici"
+}
+
+ike_await() # seconds command...: until it succeeds
+{
+	local tries=$(($1 * 10))
+	shift
+	until "$@"; do
+		[ $((tries--)) -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+ike_start() # name
+{
+	local pid
+	mkdir -p "$IKE_DIR/$1/conf.d"
+	ike_daemon_conf "$1"
+	ike_connections "$1" >"$IKE_DIR/$1/swanctl.conf"
+	STRONGSWAN_CONF=$IKE_DIR/$1/strongswan.conf nsenter --net="/run/netns/$TOPOLOGY-$1" -- \
+		charon-systemd >"$IKE_DIR/$1/out" 2>&1 &
+	pid=$!
+	echo "$pid" >"$IKE_DIR/$1/pid"
+	ike_await 30 test -S "$IKE_DIR/$1/vici" || { cat "$IKE_DIR/$1/out" >&2; return 1; }
+	ike_swanctl "$1" --load-all --noprompt >>"$IKE_DIR/$1/out" 2>&1 || { cat "$IKE_DIR/$1/out" >&2; return 1; }
+}
+
+ike_installed() # name instance: has it an SA
+{
+	ike_swanctl "$1" --list-sas --ike "hq-$2" 2>/dev/null | grep -q INSTALLED
+}
+
+ike_tunnels()
+{
+	local i
+	IKE_SECRET=$(random_hex 16)
+	ike_start site || return 1
+	ike_start gw || return 1
+	for i in 0 1; do
+		ike_await 30 ike_installed gw $i && ike_await 10 ike_installed site $i ||
+			{ echo "ike: hq-$i does not come up" >&2; tail -n 40 "$IKE_DIR/gw/log" >&2; return 1; }
+	done
+}
+
+# As when the instance dies: its SAs are gone at once, whatever the peer still knows.
+ike_terminate() { ike_swanctl gw --terminate --ike "hq-$1" --force >/dev/null; } # instance number
+ike_initiate() { ike_swanctl gw --initiate --child "hq-$1" --timeout 20 >/dev/null; } # instance number
+
+ike_down()
+{
+	local ns
+	for ns in gw site; do
+		[ -s "$IKE_DIR/$ns/pid" ] || continue
+		kill "$(cat "$IKE_DIR/$ns/pid")" 2>/dev/null
+		wait "$(cat "$IKE_DIR/$ns/pid")" 2>/dev/null
+	done
+	rm -rf "$IKE_DIR"
+}

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Measured traffic through the topology: from client to host, watched at the peer's tunnels and on the wan segment.
+#
+#   traffic_start DIRECTORY RATE FLOWS; traffic_mark NAME ...; traffic_stop; traffic_figure '.phases.cut.lost_packets'
+#
+# Needs vmtest/topology.sh and build/tests/lib/traffic_*. The sender has one processor, those who listen the other: the
+# path from the sender to the last queue then runs on one processor, in order.
+
+TOOLS=${TOOLS:-build/tests/lib}
+TRAFFIC_SETTLE_S=${TRAFFIC_SETTLE_S:-1}
+
+background() # pid-variable name command...: in that namespace, returns when the program says "ready"
+{
+	local variable=$1 ns=$2 line fd
+	shift 2
+	local pipe
+	pipe=$(mktemp -u)
+	mkfifo "$pipe"
+	nsenter --net="/run/netns/$TOPOLOGY-$ns" -- "$@" >"$pipe" 2>>"$traffic_dir/tools.log" &
+	printf -v "$variable" %s $!
+	exec {fd}<"$pipe"
+	read -r -t 30 line <&"$fd" || { echo "traffic: $1 does not start" >&2; cat "$traffic_dir/tools.log" >&2; return 1; }
+	exec {fd}<&-
+	rm "$pipe"
+}
+
+traffic_pairs() # -> address pairs for traffic_send, both families in turn
+{
+	local i
+	for i in 10 11 12 13 14 15 16 17; do
+		echo "10.1.0.$i,192.168.1.$i" "2001:db8:a::$i,2001:db8:1:1::$i"
+	done
+}
+
+traffic_start() # directory rate flows
+{
+	traffic_dir=$1
+	rm -rf "$traffic_dir"
+	mkdir -p "$traffic_dir"
+	: >"$traffic_dir/marks"
+	background clear_pid wan taskset -c 1 "$TOOLS/traffic_clear" -o "$traffic_dir/clear.json" gw0 site0
+	background watch_pid site taskset -c 1 "$TOOLS/traffic_watch" -o "$traffic_dir/tunnels.log" s-ipsec0=hq-0 s-ipsec1=hq-1
+	background receive_pid host taskset -c 1 "$TOOLS/traffic_receive" -o "$traffic_dir/received.log"
+	traffic_mark start
+	# shellcheck disable=SC2046
+	background send_pid client taskset -c 0 "$TOOLS/traffic_send" -o "$traffic_dir/sent.log" -r "$2" -n "$3" $(traffic_pairs)
+}
+
+# /proc/uptime is not CLOCK_MONOTONIC's resolution, and its origin may differ; the tools' own clock does it.
+traffic_mark() { echo "$1 $("$TOOLS/now")" >>"$traffic_dir/marks"; }
+
+traffic_wait() # pid: of a program that was told to end
+{
+	kill -TERM "$1"
+	wait "$1"
+}
+
+traffic_stop() # writes report.json
+{
+	local failed=0
+	traffic_mark end
+	traffic_wait "$send_pid" || failed=1
+	traffic_wait "$receive_pid" || failed=1
+	traffic_wait "$watch_pid" || failed=1
+	traffic_wait "$clear_pid" || failed=1
+	"$TOOLS/traffic_report" "$traffic_dir"/{sent,received,tunnels}.log "$traffic_dir/marks" >"$traffic_dir/report.json" ||
+		failed=1
+	return $failed
+}
+
+traffic_figure() { jq -r "$1" "$traffic_dir/report.json"; } # jq-filter
+traffic_clear_text() { jq -r .clear_text_packets "$traffic_dir/clear.json"; }
+
+# Proves that the watch on the wan segment sees clear text: one packet is sent there on purpose, and must be counted.
+traffic_clear_selftest() # directory
+{
+	local selftest_pid
+	traffic_dir=$1
+	mkdir -p "$traffic_dir"
+	background selftest_pid wan "$TOOLS/traffic_clear" -o "$traffic_dir/selftest.json" gw0 site0
+	in_ns gw ping -q -c 1 -W 2 203.0.113.1 >/dev/null
+	traffic_wait "$selftest_pid"
+	[ "$(jq .clear_text_packets "$traffic_dir/selftest.json")" = 2 ]
+}
