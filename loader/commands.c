@@ -85,6 +85,8 @@ static int target_set_out(struct steerd *steerd, const struct target *target, bo
 
 	if (err)
 		return err;
+	steerd_event(steerd, out ? "drain" : "undrain", target->unit->name, "%s is %s", target->unit->name,
+		     out ? "taken out" : "put back");
 	target->unit->facts.admin_out = out;
 	target_silence(steerd, target, false);
 	target_judge(steerd, target);
@@ -234,7 +236,6 @@ static void run_drain(struct control_request *request, json_t *arguments, void *
 		return;
 	}
 	if (!target.unit->facts.admin_out) {
-		steerd_event(steerd, "drain", name, "%s is taken out", name);
 		err = target_set_out(steerd, &target, true);
 		if (err) {
 			control_fail(request, EXIT_FAILED, "'%s' stays in: this cannot be remembered on disk: %s",
@@ -269,10 +270,8 @@ static void run_undrain(struct control_request *request, json_t *arguments, void
 		control_fail(request, EXIT_FAILED, "no instance or tunnel is called '%s'", name);
 		return;
 	}
-	if (target.unit->facts.admin_out) {
-		steerd_event(steerd, "undrain", name, "%s is put back", name);
+	if (target.unit->facts.admin_out)
 		err = target_set_out(steerd, &target, false);
-	}
 	if (err)
 		control_fail(request, EXIT_FAILED, "'%s' stays out: this cannot be remembered on disk: %s", name,
 			     strerror(-err));
