@@ -13,8 +13,8 @@
 #define PARSE_BYTES 512 /* no header is looked for beyond */
 
 struct cursor {
-	const void *start;
-	const void *end; /* of linear memory */
+	const __u8 *start;
+	const __u8 *end; /* of linear memory */
 	__u32 offset;    /* may be beyond both ends: the next cursor_take() then fails */
 	__u32 limit;     /* nothing is read beyond this offset */
 	bool truncated;  /* a read failed for the end of linear memory alone */
@@ -29,7 +29,7 @@ static __always_inline struct cursor cursor_over(const void *start, const void *
 static __always_inline const void *cursor_take(struct cursor *cursor, __u32 bytes)
 {
 	__u32 offset = cursor->offset;
-	const void *here;
+	const __u8 *here;
 
 	/* The first test is the second's for the verifier, which does not know limit's bound. */
 	if (offset > PARSE_BYTES || offset + bytes > cursor->limit)
