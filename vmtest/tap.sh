@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# TAP for suites in bash: check NAME COMMAND... prints one result; finish ends the suite. What a failed command said
+# follows as comments, with the daemon's last lines.
+
+tap_count=0
+tap_failed=0
+tap_output=$(mktemp)
+
+check() # name command...
+{
+	local name=$1
+	shift
+	tap_count=$((tap_count + 1))
+	if "$@" >"$tap_output" 2>&1; then
+		echo "ok $tap_count - $name"
+		return 0
+	fi
+	tap_failed=$((tap_failed + 1))
+	echo "not ok $tap_count - $name"
+	{
+		echo "failed: $*"
+		tail -n 25 "$tap_output"
+		[ ! -s "${STEER_DIR:-/nonexistent}/log" ] || tail -n 15 "$STEER_DIR/log" | sed 's/^/aa-steerd: /'
+	} | sed 's/^/# /'
+	return 1
+}
+
+skip() # name why
+{
+	tap_count=$((tap_count + 1))
+	echo "ok $tap_count - $1 # SKIP $2"
+}
+
+note() { echo "# $*"; }
+
+figure() # name jq-condition over the traffic report
+{
+	check "$1" jq -e "if ($2) then true else (\"$2\" | debug | false) end" "$traffic_dir/report.json" || {
+		jq -c '.phases[] |= del(.flows)' "$traffic_dir/report.json" | sed 's/^/# /'
+		return 1
+	}
+}
+
+finish()
+{
+	echo "1..$tap_count"
+	rm -f "$tap_output"
+	[ "$tap_failed" = 0 ]
+	exit
+}
