@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "../maps/limits.h"
 
@@ -93,6 +94,9 @@ int config_parse(const char *text, size_t length, struct config **ret_config, st
 
 void config_free(struct config *config);
 void config_faults_free(struct config_faults *faults);
+
+/* One line: "aa-steer.yaml:12:7: text", path as given. */
+void config_fault_print(FILE *file, const char *path, const struct config_fault *fault);
 
 /* Longest text of an address with its prefix length, with terminating zero. */
 #define CONFIG_ADDRESS_TEXT 64

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The schema of aa-steer.yaml: one reader a key, tables of keys a mapping. What concerns more than one key is config_check.c's.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_check.h"
+#include "config_reader.h"
+#include "config_values.h"
+
+#define FILE_BYTES_MAX (64u << 20)
+#define COUNT(table) (sizeof(table) / sizeof(*(table)))
+
+/* Reads a scalar by one of config_values.h and complains in its words. */
+#define READ_VALUE(reader, node, parse, ...)                                                                           \
+	do {                                                                                                           \
+		const char *text_ = config_reader_scalar(reader, node);                                                \
+		const char *complaint_ = text_ ? parse(text_, __VA_ARGS__) : NULL;                                     \
+		if (complaint_)                                                                                        \
+			config_reader_fault(reader, node, "'%.80s' %s", text_, complaint_);                            \
+	} while (0)
+
+/* Stores the index of the scalar among these words. */
+static void read_word(struct config_reader *reader, const yaml_node_t *node, const char *const *words, size_t count,
+		      int *ret_index)
+{
+	const char *text = config_reader_scalar(reader, node);
+	char all[128] = "";
+
+	if (!text)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(text, words[i])) {
+			*ret_index = (int)i;
+			return;
+		}
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "", words[i]);
+	}
+	config_reader_fault(reader, node, "'%.80s' is not %s%s", text, count > 1 ? "one of " : "", all);
+}
+
+static void read_name(struct config_reader *reader, const yaml_node_t *node, char *name)
+{
+	READ_VALUE(reader, node, config_value_name, name);
+	if (name[0])
+		config_reader_claim(reader, &reader->names, node, name);
+}
+
+static void read_device(struct config_reader *reader, const yaml_node_t *node, char *device)
+{
+	READ_VALUE(reader, node, config_value_device, device);
+}
+
+/* --- gateway ------------------------------------------------------------------------------------------------------- */
+
+static void gateway_name(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config *config = target;
+
+	READ_VALUE(reader, node, config_value_name, config->name);
+}
+
+static void gateway_mode(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	static const char *const words[] = {"active-active", "active-standby"};
+	int index = MODE_ACTIVE_ACTIVE;
+
+	read_word(reader, node, words, COUNT(words), &index);
+	((struct config *)target)->mode = (enum config_mode)index;
+}
+
+static void gateway_path(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	static const char *const words[] = {"fast", "stack"};
+	int index = PATH_FAST;
+
+	read_word(reader, node, words, COUNT(words), &index);
+	((struct config *)target)->path = (enum config_path)index;
+}
+
+static void gateway_routes(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config *config = target;
+
+	READ_VALUE(reader, node, config_value_bool, &config->install_routes);
+}
+
+static void gateway_seed(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config *config = target;
+
+	READ_VALUE(reader, node, config_value_number, &config->hash_seed);
+}
+
+static void inside_read(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	char *device = target;
+
+	read_device(reader, node, device);
+	if (device[0])
+		config_reader_claim(reader, &reader->devices, node, device);
+}
+
+static void outside_read(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	char *device = target;
+
+	read_device(reader, node, device);
+	if (device[0])
+		config_reader_claim(reader, &reader->outside, node, device);
+}
+
+static void gateway_inside(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config *config = target;
+
+	config->inside_count = config_reader_items(reader, node, MAX_INSIDE_NICS);
+	if (node->type == YAML_SEQUENCE_NODE && !config->inside_count)
+		config_reader_fault(reader, node, "names no NIC; it needs one at least");
+	for (size_t i = 0; i < config->inside_count; i++)
+		config_reader_item(reader, node, i, inside_read, config->inside[i]);
+}
+
+static void gateway_outside(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config *config = target;
+
+	config->outside_count = config_reader_items(reader, node, MAX_OUTSIDE_NICS);
+	for (size_t i = 0; i < config->outside_count; i++)
+		config_reader_item(reader, node, i, outside_read, config->outside[i]);
+}
+
+static void read_gateway(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	static const struct config_field fields[] = {
+		{"name", true, gateway_name},		{"mode", false, gateway_mode},
+		{"inside", true, gateway_inside},	{"outside", false, gateway_outside},
+		{"path", false, gateway_path},		{"install-routes", false, gateway_routes},
+		{"hash-seed", false, gateway_seed},
+	};
+
+	config_reader_mapping(reader, node, fields, COUNT(fields), target);
+}
+
+/* --- instances ----------------------------------------------------------------------------------------------------- */
+
+static void instance_name(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	read_name(reader, node, ((struct config_instance *)target)->name);
+}
+
+static void instance_public(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config_instance *instance = target;
+
+	READ_VALUE(reader, node, config_value_address, &instance->public);
+}
+
+static void instance_via(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config_instance *instance = target;
+
+	instance->remote = true;
+	READ_VALUE(reader, node, config_value_address, &instance->via);
+}
+
+static void instance_dev(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	read_device(reader, node, ((struct config_instance *)target)->dev);
+}
+
+static void instance_read(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	static const struct config_field fields[] = {
+		{"name", true, instance_name},
+		{"public", true, instance_public},
+		{"via", false, instance_via},
+		{"dev", false, instance_dev},
+	};
+	struct config_instance *instance = target;
+
+	instance->line = (unsigned)node->start_mark.line + 1;
+	config_reader_mapping(reader, node, fields, COUNT(fields), instance);
+	if (instance->remote && !instance->dev[0])
+		config_reader_fault(reader, node, "'via' without 'dev'; name the NIC that the next hop is behind");
+	if (!instance->remote && instance->dev[0])
+		config_reader_fault(reader, node, "'dev' without 'via'; name the next hop behind that NIC");
+}
+
+static void read_instances(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config *config = target;
+	size_t count = config_reader_items(reader, node, MAX_INSTANCES);
+
+	if (node->type == YAML_SEQUENCE_NODE && !count)
+		config_reader_fault(reader, node, "lists no instance; it needs one at least");
+	config->instances = calloc(count + 1, sizeof(*config->instances));
+	if (!config->instances) {
+		reader->out_of_memory = true;
+		return;
+	}
+	config->instance_count = count;
+	for (size_t i = 0; i < count; i++)
+		config_reader_item(reader, node, i, instance_read, &config->instances[i]);
+}
+
+/* --- connections --------------------------------------------------------------------------------------------------- */
+
+static void tunnel_name(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	read_name(reader, node, ((struct config_tunnel *)target)->name);
+}
+
+static void tunnel_instance(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config_tunnel *tunnel = target;
+	char name[NAME_BYTES] = "";
+
+	READ_VALUE(reader, node, config_value_name, name);
+	if (name[0])
+		config_check_reference(reader, node, tunnel, name);
+}
+
+static void tunnel_device(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config_tunnel *tunnel = target;
+
+	read_device(reader, node, tunnel->device);
+	if (tunnel->device[0])
+		config_reader_claim(reader, &reader->devices, node, tunnel->device);
+}
+
+static void tunnel_via(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config_tunnel *tunnel = target;
+
+	tunnel->has_via = true;
+	READ_VALUE(reader, node, config_value_address, &tunnel->via);
+}
+
+static void tunnel_weight(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	uint64_t weight = 100;
+
+	READ_VALUE(reader, node, config_value_number, &weight);
+	if (weight < MIN_WEIGHT || weight > MAX_WEIGHT)
+		config_reader_fault(reader, node, "%llu is out of range; weights are %d..%d",
+				    (unsigned long long)weight, MIN_WEIGHT, MAX_WEIGHT);
+	else
+		((struct config_tunnel *)target)->weight = (uint16_t)weight;
+}
+
+static void tunnel_read(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	static const struct config_field fields[] = {
+		{"name", true, tunnel_name}, {"instance", true, tunnel_instance}, {"device", false, tunnel_device},
+		{"via", false, tunnel_via},  {"weight", false, tunnel_weight},
+	};
+	struct config_tunnel *tunnel = target;
+
+	tunnel->line = (unsigned)node->start_mark.line + 1;
+	tunnel->weight = 100;
+	config_reader_mapping(reader, node, fields, COUNT(fields), tunnel);
+}
+
+static void connection_name(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	read_name(reader, node, ((struct config_connection *)target)->name);
+}
+
+static void connection_affinity(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	static const char *const words[] = {"hash"};
+	int index = 0;
+
+	(void)target;
+	read_word(reader, node, words, COUNT(words), &index);
+}
+
+static void prefix_read(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config_address *prefix = target;
+	char complaint[CONFIG_COMPLAINT_BYTES], text[CONFIG_ADDRESS_TEXT];
+	struct config_address network = {.length = 255};
+
+	READ_VALUE(reader, node, config_value_network, &network, complaint);
+	if (network.length == 255)
+		return;
+	*prefix = network;
+	config_reader_claim(reader, &reader->prefixes, node, config_address_text(prefix, text));
+}
+
+static void connection_remote(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config_connection *connection = target;
+	size_t count = config_reader_items(reader, node, MAX_PREFIXES);
+
+	if (node->type == YAML_SEQUENCE_NODE && !count)
+		config_reader_fault(reader, node, "lists no prefix; it needs one at least");
+	connection->remote = calloc(count + 1, sizeof(*connection->remote));
+	if (!connection->remote) {
+		reader->out_of_memory = true;
+		return;
+	}
+	connection->remote_count = count;
+	for (size_t i = 0; i < count; i++)
+		config_reader_item(reader, node, i, prefix_read, &connection->remote[i]);
+}
+
+static void connection_tunnels(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config_connection *connection = target;
+	size_t count = config_reader_items(reader, node, MAX_MEMBERS);
+
+	if (node->type == YAML_SEQUENCE_NODE && !count)
+		config_reader_fault(reader, node, "lists no tunnel; it needs one at least (route-based: with a device)");
+	connection->tunnels = calloc(count + 1, sizeof(*connection->tunnels));
+	if (!connection->tunnels) {
+		reader->out_of_memory = true;
+		return;
+	}
+	connection->tunnel_count = count;
+	for (size_t i = 0; i < count; i++)
+		config_reader_item(reader, node, i, tunnel_read, &connection->tunnels[i]);
+}
+
+static void connection_read(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	static const struct config_field fields[] = {
+		{"name", true, connection_name},
+		{"remote", true, connection_remote},
+		{"affinity", false, connection_affinity},
+		{"tunnels", true, connection_tunnels},
+	};
+	struct config_connection *connection = target;
+
+	connection->line = (unsigned)node->start_mark.line + 1;
+	config_reader_mapping(reader, node, fields, COUNT(fields), connection);
+}
+
+static void read_connections(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config *config = target;
+	size_t count = config_reader_is_null(node) ? 0 : config_reader_items(reader, node, MAX_CONNECTIONS);
+
+	config->connections = calloc(count + 1, sizeof(*config->connections));
+	if (!config->connections) {
+		reader->out_of_memory = true;
+		return;
+	}
+	config->connection_count = count;
+	for (size_t i = 0; i < count; i++)
+		config_reader_item(reader, node, i, connection_read, &config->connections[i]);
+}
+
+/* --- the file ------------------------------------------------------------------------------------------------------ */
+
+static void root_read(struct config_reader *reader, const yaml_node_t *root)
+{
+	static const struct config_field fields[] = {
+		{"gateway", true, read_gateway},
+		{"instances", true, read_instances},
+		{"connections", false, read_connections},
+	};
+
+	config_reader_mapping(reader, root, fields, COUNT(fields), reader->config);
+	config_check(reader);
+}
+
+static void syntax_fault(const yaml_parser_t *parser, struct config_faults *faults)
+{
+	if (parser->error == YAML_READER_ERROR)
+		config_faults_add(faults, 0, 0, "not a text in UTF-8: %s at byte %zu", parser->problem,
+				  parser->problem_offset);
+	else
+		config_faults_add(faults, (unsigned)parser->problem_mark.line + 1,
+				  (unsigned)parser->problem_mark.column + 1, "not YAML: %s",
+				  parser->problem ?: "out of memory");
+}
+
+/* What follows a document must be the end. */
+static void rest_check(yaml_parser_t *parser, struct config_faults *faults)
+{
+	yaml_document_t more;
+	const yaml_node_t *root;
+
+	if (!yaml_parser_load(parser, &more)) {
+		syntax_fault(parser, faults);
+		return;
+	}
+	root = yaml_document_get_root_node(&more);
+	if (root)
+		config_faults_add(faults, (unsigned)root->start_mark.line + 1, (unsigned)root->start_mark.column + 1,
+				  "a second document begins; a file holds one");
+	yaml_document_delete(&more);
+}
+
+static int document_read(struct config_reader *reader)
+{
+	const yaml_node_t *root = yaml_document_get_root_node(&reader->document);
+
+	if (!root) {
+		config_faults_add(reader->faults, 0, 0, "empty; 'gateway' and 'instances' are needed");
+		return 0;
+	}
+	reader->visited =
+		calloc((size_t)(reader->document.nodes.top - reader->document.nodes.start), sizeof(*reader->visited));
+	if (!reader->visited)
+		return -ENOMEM;
+	root_read(reader, root);
+	return reader->out_of_memory ? -ENOMEM : 0;
+}
+
+int config_parse(const char *text, size_t length, struct config **ret_config, struct config_faults *faults)
+{
+	struct config_reader reader = {.faults = faults, .config = calloc(1, sizeof(struct config))};
+	yaml_parser_t parser;
+	int err = 0;
+
+	if (!reader.config || !yaml_parser_initialize(&parser)) {
+		free(reader.config);
+		return -ENOMEM;
+	}
+	reader.config->install_routes = true;
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
+	if (yaml_parser_load(&parser, &reader.document)) {
+		err = document_read(&reader);
+		rest_check(&parser, faults);
+		yaml_document_delete(&reader.document);
+	} else {
+		syntax_fault(&parser, faults);
+	}
+	yaml_parser_delete(&parser);
+	free(reader.visited);
+	config_check_free(&reader);
+	config_faults_sort(faults);
+	if (!err && faults->count)
+		err = -EINVAL;
+	if (err)
+		config_free(reader.config);
+	else
+		*ret_config = reader.config;
+	return err;
+}
+
+static int file_read(const char *path, char **ret_text, size_t *ret_length)
+{
+	FILE *file = fopen(path, "re");
+	char *text = NULL;
+	size_t length = 0, room = 0;
+	int err = file ? 0 : -errno;
+
+	while (!err && !feof(file)) {
+		if (length == room) {
+			char *grown = room < FILE_BYTES_MAX ? realloc(text, room = room ? 2 * room : 65536) : NULL;
+
+			if (!grown) {
+				err = room < FILE_BYTES_MAX ? -ENOMEM : -EFBIG;
+				break;
+			}
+			text = grown;
+		}
+		length += fread(text + length, 1, room - length, file);
+		if (ferror(file))
+			err = errno ? -errno : -EIO;
+	}
+	if (file)
+		fclose(file);
+	if (err) {
+		free(text);
+		return err;
+	}
+	*ret_text = text;
+	*ret_length = length;
+	return 0;
+}
+
+int config_load(const char *path, struct config **ret_config, struct config_faults *faults)
+{
+	char *text = NULL;
+	size_t length = 0;
+	int err = file_read(path, &text, &length);
+
+	if (err) {
+		config_faults_add(faults, 0, 0, "cannot be read: %s", strerror(-err));
+		return err;
+	}
+	err = config_parse(text, length, ret_config, faults);
+	free(text);
+	return err;
+}
+
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	for (size_t c = 0; c < config->connection_count; c++) {
+		free(config->connections[c].remote);
+		free(config->connections[c].tunnels);
+	}
+	free(config->connections);
+	free(config->instances);
+	free(config);
+}

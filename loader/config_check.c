@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Checks over the whole configuration. See config_check.h. */
+#include "config_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void config_check_reference(struct config_reader *reader, const yaml_node_t *node, struct config_tunnel *tunnel,
+			    const char *instance)
+{
+	struct config_reference *reference;
+
+	if (reader->reference_count == reader->reference_room) {
+		size_t room = reader->reference_room ? 2 * reader->reference_room : 64;
+		struct config_reference *grown = realloc(reader->references, room * sizeof(*grown));
+
+		if (!grown) {
+			reader->out_of_memory = true;
+			return;
+		}
+		reader->references = grown;
+		reader->reference_room = room;
+	}
+	reference = &reader->references[reader->reference_count++];
+	reference->tunnel = tunnel;
+	reference->line = (unsigned)node->start_mark.line + 1;
+	reference->column = (unsigned)node->start_mark.column + 1;
+	memcpy(reference->instance, instance, strlen(instance) + 1);
+	snprintf(reference->path, sizeof(reference->path), "%.*s", (int)sizeof(reference->path) - 1, reader->path);
+}
+
+static const struct config_instance *instance_find(const struct config *config, const char *name, unsigned *ret_index)
+{
+	for (size_t i = 0; i < config->instance_count; i++) {
+		if (strcmp(config->instances[i].name, name))
+			continue;
+		*ret_index = (unsigned)i;
+		return &config->instances[i];
+	}
+	return NULL;
+}
+
+/* A local instance's tunnel is a device of this box; a remote one's is that box's own matter. */
+static void reference_check(struct config_reader *reader, const struct config_reference *reference)
+{
+	struct config_tunnel *tunnel = reference->tunnel;
+	const struct config_instance *instance =
+		instance_find(reader->config, reference->instance, &tunnel->instance);
+	const char *complaint = NULL;
+
+	if (!instance) {
+		config_faults_add(reader->faults, reference->line, reference->column, "%s: there is no instance '%s'",
+				  reference->path, reference->instance);
+		return;
+	}
+	if (instance->remote && tunnel->device[0])
+		complaint = "is remote (it has 'via'), so its tunnel's device is not on this box; leave 'device' out";
+	else if (instance->remote && tunnel->has_via)
+		complaint = "has its next hop itself; leave the tunnel's 'via' out";
+	else if (!instance->remote && !tunnel->device[0])
+		complaint = "is local, so its tunnel needs a 'device' (route-based tunnels only)";
+	if (complaint)
+		config_faults_add(reader->faults, reference->line, reference->column, "%s: instance '%s' %s",
+				  reference->path, instance->name, complaint);
+}
+
+static void totals_check(struct config_reader *reader)
+{
+	struct config *config = reader->config;
+	size_t prefixes = 0, remote = 0;
+
+	for (size_t c = 0; c < config->connection_count; c++) {
+		config->tunnel_count += config->connections[c].tunnel_count;
+		prefixes += config->connections[c].remote_count;
+	}
+	for (size_t i = 0; i < config->instance_count; i++)
+		remote += config->instances[i].remote;
+	if (prefixes > MAX_PREFIXES)
+		config_faults_add(reader->faults, 0, 0, "connections: %zu prefixes in all; %d is the most", prefixes,
+				  MAX_PREFIXES);
+	if (config->tunnel_count > MAX_TUNNELS)
+		config_faults_add(reader->faults, 0, 0, "connections: %zu tunnels in all; %d is the most",
+				  config->tunnel_count, MAX_TUNNELS);
+	if (config->path == PATH_STACK && config->tunnel_count + remote > MAX_STACK_TUNNELS)
+		config_faults_add(reader->faults, 0, 0,
+				  "gateway.path: stack takes up to %d tunnels, for the kernel tries its rules one by "
+				  "one; with %zu use fast",
+				  MAX_STACK_TUNNELS, config->tunnel_count + remote);
+}
+
+static int address_compare(const void *a, const void *b)
+{
+	const struct config_address *left = a, *right = b;
+	int order = memcmp(left->byte, right->byte, sizeof(left->byte));
+
+	return order ? order : (int)left->length - (int)right->length;
+}
+
+void config_check(struct config_reader *reader)
+{
+	struct config *config = reader->config;
+
+	for (size_t i = 0; i < reader->reference_count; i++)
+		reference_check(reader, &reader->references[i]);
+	config_reader_claims_check(reader, &reader->names, "is a name that is taken; instances, connections and tunnels share one set of names");
+	config_reader_claims_check(reader, &reader->devices, "is named already, and has one task");
+	config_reader_claims_check(reader, &reader->outside, "stands here already");
+	config_reader_claims_check(reader, &reader->prefixes, "leads somewhere already");
+	totals_check(reader);
+	for (size_t c = 0; c < config->connection_count; c++)
+		if (config->connections[c].remote)
+			qsort(config->connections[c].remote, config->connections[c].remote_count,
+			      sizeof(struct config_address), address_compare);
+}
+
+void config_check_free(struct config_reader *reader)
+{
+	config_reader_claims_free(&reader->names);
+	config_reader_claims_free(&reader->devices);
+	config_reader_claims_free(&reader->outside);
+	config_reader_claims_free(&reader->prefixes);
+	free(reader->references);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Single values of the configuration: text in, value out. Pure. Each returns NULL, or what is wrong with the text. */
+#ifndef LOADER_CONFIG_VALUES_H
+#define LOADER_CONFIG_VALUES_H
+
+#include "config.h"
+
+#define CONFIG_COMPLAINT_BYTES 160
+
+/* A single address. */
+const char *config_value_address(const char *text, struct config_address *ret_address);
+/* A network. Host bits that are set are a complaint, which is written to buffer and names the network meant. */
+const char *config_value_network(const char *text, struct config_address *ret_network,
+				 char buffer[CONFIG_COMPLAINT_BYTES]);
+const char *config_value_name(const char *text, char ret_name[NAME_BYTES]);
+const char *config_value_device(const char *text, char ret_device[IFNAMSIZ]);
+/* Decimal, or hexadecimal after 0x. */
+const char *config_value_number(const char *text, uint64_t *ret_number);
+const char *config_value_bool(const char *text, bool *ret_bool);
+
+#endif
