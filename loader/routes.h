@@ -37,13 +37,14 @@ typedef struct sd_event sd_event;
 #define ROUTES_METRIC		  50
 #define ROUTES_UNREACHABLE_METRIC 4294967200u
 #define ROUTES_NEXTHOP_BASE	  0xaa000000u /* nexthop ids: base + 2 * egress number + (IPv6 ? 1 : 0) */
-#define ROUTES_GROUP_BASE	  0xab000000u /* group ids: base + 2 * connection number + (IPv6 ? 1 : 0) */
-#define ROUTES_LAST_METRIC	  4294967100u /* a default connection's copy in the main table */
-#define ROUTES_DEFAULT_TABLE	  0xaa580000u
-#define ROUTES_MARK_PRIORITY	  170	      /* of rules: path: stack */
-#define ROUTES_MAIN_PRIORITY	  32500	      /* forwarded packets: the main table without its default routes ... */
-#define ROUTES_DEFAULT_PRIORITY	  32501	      /* ... then ROUTES_DEFAULT_TABLE */
-#define ROUTES_STACK_TABLE	  0xaa570000u /* path: stack: table number = rule mark */
+/* group ids: base + 2 * connection number + (IPv6 ? 1 : 0), or 20,512 more: a group and its successor take turns */
+#define ROUTES_GROUP_BASE	0xab000000u
+#define ROUTES_LAST_METRIC	4294967100u /* a default connection's copy in the main table */
+#define ROUTES_DEFAULT_TABLE	0xaa580000u
+#define ROUTES_MARK_PRIORITY	170	    /* of rules: path: stack */
+#define ROUTES_MAIN_PRIORITY	32500	    /* forwarded packets: the main table without its default routes ... */
+#define ROUTES_DEFAULT_PRIORITY 32501	    /* ... then ROUTES_DEFAULT_TABLE */
+#define ROUTES_STACK_TABLE	0xaa570000u /* path: stack: table number = rule mark */
 
 /* A way out that routes may use now. Only devices that exist and are up can stand in a nexthop. */
 struct route_egress {

@@ -153,8 +153,11 @@ static struct group *new_group(struct routes *routes, size_t slot)
 
 struct group *routes_kept_group_new(struct routes *routes, uint32_t number, bool ipv6)
 {
-	size_t first = (FAMILIES * (size_t)number + ipv6) % GROUP_SLOTS, slot = first;
+	size_t first = FAMILIES * (size_t)number + ipv6, slot = first;
 
+	/* Two places of its own, so that a group and its successor need not look far. */
+	if (routes->groups[slot])
+		slot += FAMILIES * CONNECTION_SLOTS;
 	while (routes->groups[slot]) {
 		slot = (slot + FAMILIES) % GROUP_SLOTS;
 		if (slot == first)
@@ -333,6 +336,7 @@ struct kept_route *routes_kept_route_new(struct routes *routes, const struct rou
 		free(route);
 		return NULL;
 	}
+	routes->route_count++;
 	return route;
 }
 
@@ -381,6 +385,7 @@ void routes_kept_route_free(struct routes *routes, struct kept_route *route)
 {
 	leave_group(routes, route);
 	tdelete(route, &routes->tree, compare_route);
+	routes->route_count--;
 	free(route);
 }
 

@@ -118,6 +118,7 @@ struct routes {
 	struct group *groups[GROUP_SLOTS];
 	struct route_owner *owners[CONNECTION_SLOTS];
 	void *tree; /* tsearch tree of struct kept_route */
+	size_t route_count;
 	struct kept_rule *rules;
 	size_t rule_count;
 
