@@ -49,7 +49,7 @@ static int chain_read(const struct nlmsghdr *message, void *context)
 
 static int chains_dump(struct mnl_socket *socket, size_t *count)
 {
-	char buffer[MNL_SOCKET_DUMP_SIZE];
+	char buffer[32768];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	struct nfgenmsg *header;
 	int result = MNL_CB_OK;
