@@ -327,7 +327,9 @@ int neighbours_watch(struct neighbours *neighbours, int ifindex, const struct co
 		return result;
 	}
 	wake_timer(neighbours);
-	take_news(neighbours, watched, &news);
+	/* Whoever asks again, for another generation, say, wants to be told too. */
+	if (!take_news(neighbours, watched, &news) && watched->present)
+		neighbours->changed(watched->ifindex, &watched->next_hop, true, watched->mac, neighbours->context);
 	return 0;
 }
 

@@ -125,7 +125,8 @@ config_write() # weight-of-t0 [further lines of the gateway section]
 
 daemon_start()
 {
-	at "$gateway" "${AA_STEERD:-$root/build/aa-steerd}" -c "$config" >>"$work/daemon.log" 2>&1 &
+	# Not by at(): $! is to be the daemon itself, to be killed.
+	nsenter --net="/var/run/netns/$gateway" "${AA_STEERD:-$root/build/aa-steerd}" -c "$config" >>"$work/daemon.log" 2>&1 &
 	daemon=$!
 	eventually 20 answers
 }
@@ -157,6 +158,15 @@ received() # site-device: packets that came in there
 }
 
 cat_counter() { ip -n "$1" -j -s link show "$2" | jq ".[0].stats64.rx.packets"; }
+
+# Nothing else can be shown where the daemon does not run.
+must_start()
+{
+	daemon_start && return
+	echo "not ok 1 - the daemon starts"
+	sed 's/^/# /' "$work/daemon.log"
+	exit 1
+}
 
 finish()
 {
