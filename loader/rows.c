@@ -46,8 +46,11 @@ size_t rows_needed(const struct member_rank *members, size_t count)
 		if (members[i].weight < least)
 			least = members[i].weight;
 	}
-	/* Half a row of rounding is within 1 % of the least share once that share is 50 rows. */
-	while (rows < MAX_ROWS && rows * least < 50ull * total)
+	/*
+	 * Half a row of rounding is within 1 % of the least share once that share is 50 rows. And what one of many members
+	 * leaves behind is spread finely over the others once that is some 16 rows for each of them.
+	 */
+	while (rows < MAX_ROWS && (rows * least < 50ull * total || rows < 16 * count * count))
 		rows *= 2;
 	return rows;
 }
