@@ -253,14 +253,19 @@ static inline void rig_clear_percpu(const struct bpf_map *map)
 		rig_update(map, &i, zeroes);
 }
 
+static inline void reset_counters(void)
+{
+	rig_clear_percpu(rig.tc->maps.counters);
+	rig_clear_percpu(rig.tc->maps.drops);
+	rig_clear_percpu(rig.tc->maps.passes);
+}
+
 static inline int rig_reset(void **state)
 {
 	(void)state;
 	memset(rig.tunnel_health, 0, MAX_TUNNELS * sizeof(struct health));
 	memset(rig.instance_health, 0, MAX_INSTANCES * sizeof(struct health));
-	rig_clear_percpu(rig.tc->maps.counters);
-	rig_clear_percpu(rig.tc->maps.drops);
-	rig_clear_percpu(rig.tc->maps.passes);
+	reset_counters();
 	rig_fill();
 	return 0;
 }
