@@ -170,10 +170,11 @@ sa_policies() # name if_id local remote
 	done
 }
 
-sa_pair() # source destination if_id: one direction's SA at both ends
+# One direction's SA at both ends, the receiving end first, as IKE does it: what is sent finds it there.
+sa_pair() # source destination if_id receiving-end sending-end
 {
 	local spi=0x1$(random_hex 3) key=0x$(random_hex 20) ns
-	for ns in gw site; do
+	for ns in "$4" "$5"; do
 		ip_in $ns xfrm state add src "$1" dst "$2" proto esp spi "$spi" mode tunnel flag af-unspec if_id "$3" \
 			reqid "$3" replay-window 32 aead "$CIPHER" "$key" 128
 	done
@@ -181,8 +182,8 @@ sa_pair() # source destination if_id: one direction's SA at both ends
 
 static_up() # instance number: SAs of its tunnel, with fresh keys
 {
-	sa_pair "$(public_of "$1")" "$(peer_address)" $(($1 + 1))
-	sa_pair "$(peer_address)" "$(public_of "$1")" $(($1 + 1))
+	sa_pair "$(public_of "$1")" "$(peer_address)" $(($1 + 1)) site gw
+	sa_pair "$(peer_address)" "$(public_of "$1")" $(($1 + 1)) gw site
 }
 
 static_tunnels()
