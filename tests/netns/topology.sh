@@ -70,6 +70,8 @@ veth() # namespace device address4 address6 peer-namespace peer-device peer-addr
 	# A frame that XDP redirects into a veth is delivered only where its far end runs NAPI.
 	at "$5" ethtool -K "$6" gro on >/dev/null
 	at "$1" ethtool -K "$2" gro on >/dev/null
+	# No wire carries a checksum that is still to be computed; XDP would lose the note that it is.
+	at "$5" ethtool -K "$6" tx off >/dev/null
 }
 
 topology_up()
