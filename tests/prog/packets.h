@@ -238,6 +238,8 @@ static inline void frame_set_ttl(struct frame *frame, uint8_t ttl)
 	frame_end(frame);
 }
 
+#define FRAME_UDP_PAYLOAD_BYTES 64
+
 static inline struct frame frame_of_udp(const char *from, unsigned from_port, const char *to, unsigned to_port)
 {
 	int ipv6 = strchr(from, ':') != NULL;
@@ -248,7 +250,8 @@ static inline struct frame frame_of_udp(const char *from, unsigned from_port, co
 	else
 		frame_ipv4(&frame, from, to, IPPROTO_UDP);
 	frame_udp(&frame, from_port, to_port);
-	frame_payload(&frame, 64);
+	frame_put16(frame.data + frame.length - 4, 8 + FRAME_UDP_PAYLOAD_BYTES);
+	frame_payload(&frame, FRAME_UDP_PAYLOAD_BYTES);
 	frame_end(&frame);
 	return frame;
 }
