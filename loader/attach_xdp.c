@@ -6,6 +6,8 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
@@ -23,8 +25,9 @@ const char *attach_xdp_kind_text(enum attach_xdp_kind kind)
 
 static int libxdp_say(enum libxdp_print_level level, const char *format, va_list arguments)
 {
-	(void)level, (void)format, (void)arguments; /* failures come back as errors, and say what they mean */
-	return 0;
+	/* Failures come back as errors; the words are for whoever looks into one. */
+	(void)level;
+	return getenv("AA_STEER_DEBUG_BPF") ? vfprintf(stderr, format, arguments) : 0;
 }
 
 static __u32 map_id(int fd)

@@ -6,7 +6,10 @@
  */
 #include <string.h>
 
+#include "clock.h"
 #include "steerd.h"
+
+#define SA_HOLD_NS (500 * NS_PER_MS) /* from an SA's return to its use */
 
 /* A MAC address and two bytes of zero, by one store, so that no packet leaves with half of an old one. */
 static void mac_store(__u8 field[8], const uint8_t mac[6])
@@ -214,10 +217,30 @@ void facts_sa_changed(uint32_t if_id, bool present, void *context)
 	for (size_t t = 0; t < model->config->tunnel_count; t++) {
 		if (model->tunnels[t].if_id != if_id)
 			continue;
-		model->tunnels[t].unit.facts.sa_missing = !present;
+		/* Gone is gone at once. Back is held for a while: the IKE daemon installs policies after the SA. */
+		model->tunnels[t].sa_back_ns = clock_monotonic_ns();
+		if (present)
+			continue;
+		model->tunnels[t].unit.facts.sa_missing = 1;
 		judge_tunnel(&model->tunnels[t]);
 	}
 	steerd_unsettle(steerd);
+}
+
+void facts_sas_held(struct steerd *steerd, uint64_t now_ns)
+{
+	struct model *model = steerd->model;
+
+	for (size_t t = 0; t < model->config->tunnel_count && steerd->sas; t++) {
+		struct model_tunnel *tunnel = &model->tunnels[t];
+
+		if (!tunnel->unit.facts.sa_missing || now_ns - tunnel->sa_back_ns < SA_HOLD_NS ||
+		    !sas_present(steerd->sas, tunnel->if_id))
+			continue;
+		tunnel->unit.facts.sa_missing = 0;
+		judge_tunnel(tunnel);
+		steerd_unsettle(steerd);
+	}
 }
 
 void facts_gather(struct steerd *steerd, struct model *model)

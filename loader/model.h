@@ -53,6 +53,7 @@ struct model_tunnel {
 	uint32_t index;               /* in the map `tunnels` */
 	uint32_t ordinal;
 	uint32_t if_id;               /* of an xfrm device; 0: SAs are not its matter */
+	uint64_t sa_back_ns;          /* monotonic: when its set of SAs last came or went */
 	bool usable;                  /* decided: a flow can take it now */
 	struct counters seen;         /* at the last sample */
 	struct counters ticked;       /* at the last tick */

@@ -156,6 +156,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 
 	counters_sample(steerd, now_ns, true);
 	drains_watch(steerd, now_ns);
+	facts_sas_held(steerd, now_ns);
 	steerd->ticked_ns = now_ns;
 	sd_event_source_set_time(source, usec + TICK_NS / 1000);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
