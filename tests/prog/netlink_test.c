@@ -19,6 +19,7 @@
 #include "../../loader/addresses.h"
 #include "../../loader/links.h"
 #include "../../loader/neighbours.h"
+#include "../../loader/netfilter.h"
 #include "../../loader/sas.h"
 #include "netns.h"
 
@@ -593,6 +594,28 @@ static void test_sas__larval_ones_do_not_count(void **state)
 	assert_int_equal(fixture->changes, 0);
 }
 
+static void test_netfilter__counts_forward_chains_that_do_something(void **state)
+{
+	size_t count = 4711;
+	int result = netfilter_forward_rules(&count);
+
+	(void)state;
+	if (result == -EOPNOTSUPP)
+		skip();
+	assert_int_equal(result, 0);
+	assert_int_equal(count, 0);
+	netns_do("nft add table inet a && nft 'add chain inet a f { type filter hook forward priority 0; }' && "
+		 "nft 'add chain inet a i { type filter hook input priority 0; }' && nft add rule inet a i counter && "
+		 "nft add chain inet a plain && nft add rule inet a plain counter");
+	assert_int_equal(netfilter_forward_rules(&count), 0);
+	assert_int_equal(count, 0);
+	netns_do("nft add rule inet a f counter");
+	netns_do(
+		"nft add table ip6 b && nft 'add chain ip6 b f { type filter hook forward priority 0; policy drop; }'");
+	assert_int_equal(netfilter_forward_rules(&count), 0);
+	assert_int_equal(count, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -619,6 +642,7 @@ int main(void)
 		TEST(test_neighbours__fixed_by_an_administrator_stays_so),
 		TEST(test_neighbours__forgotten_one_is_told_no_more),
 		TEST(test_neighbours__device_that_is_not_there_is_refused),
+		TEST(test_netfilter__counts_forward_chains_that_do_something),
 		TEST(test_sas__larval_ones_do_not_count),
 	};
 
