@@ -15,15 +15,15 @@
 #define IPV4_BYTES  4
 #define IPV4_OFFSET 12 /* of the four bytes in ::ffff:a.b.c.d */
 
-struct parse {
+struct address_parse {
 	const struct nlattr *address; /* on a point-to-point link: the peer's, and its network */
 	const struct nlattr *local;   /* the box's own, where it differs */
 	const struct nlattr *flags;
 };
 
-static int parse_attribute(const struct nlattr *attribute, void *data)
+static int parse_address_attribute(const struct nlattr *attribute, void *data)
 {
-	struct parse *parse = data;
+	struct address_parse *parse = data;
 
 	switch (mnl_attr_get_type(attribute)) {
 	case IFA_ADDRESS:
@@ -69,10 +69,10 @@ int addresses_message_parse(const struct nlmsghdr *message, struct own_address *
 {
 	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
 	struct own_address own = {0};
-	struct parse parse = {0};
+	struct address_parse parse = {0};
 	const struct nlattr *value;
 	uint32_t flags;
-	int result = nl_attrs(message, sizeof(*header), parse_attribute, &parse);
+	int result = nl_attrs(message, sizeof(*header), parse_address_attribute, &parse);
 
 	if (result < 0)
 		return result;

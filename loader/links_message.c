@@ -18,24 +18,24 @@
 #define IFF_LOWER_UP 0x10000 /* linux/if.h has it, but not beside net/if.h */
 #endif
 
-struct parse {
+struct link_parse {
 	struct link link;
 	const struct nlattr *info_data; /* looked at last: what it means depends on the kind */
 	bool lower_elsewhere;		/* IFLA_LINK is an index of another namespace */
 };
 
-static int parse_xfrm(const struct nlattr *attribute, void *data)
+static int parse_link_xfrm(const struct nlattr *attribute, void *data)
 {
-	struct parse *parse = data;
+	struct link_parse *parse = data;
 
 	if (mnl_attr_get_type(attribute) == IFLA_XFRM_IF_ID && nl_attr_fits(attribute, sizeof(uint32_t)))
 		parse->link.if_id = mnl_attr_get_u32(attribute);
 	return MNL_CB_OK;
 }
 
-static int parse_info(const struct nlattr *attribute, void *data)
+static int parse_link_info(const struct nlattr *attribute, void *data)
 {
-	struct parse *parse = data;
+	struct link_parse *parse = data;
 
 	switch (mnl_attr_get_type(attribute)) {
 	case IFLA_INFO_KIND:
@@ -50,7 +50,7 @@ static int parse_info(const struct nlattr *attribute, void *data)
 
 static int parse_link(const struct nlattr *attribute, void *data)
 {
-	struct parse *parse = data;
+	struct link_parse *parse = data;
 	struct link *link = &parse->link;
 
 	switch (mnl_attr_get_type(attribute)) {
@@ -73,7 +73,7 @@ static int parse_link(const struct nlattr *attribute, void *data)
 			memcpy(link->mac, mnl_attr_get_payload(attribute), sizeof(link->mac));
 		break;
 	case IFLA_LINKINFO:
-		nl_attr_nested(attribute, parse_info, parse);
+		nl_attr_nested(attribute, parse_link_info, parse);
 		break;
 	}
 	return MNL_CB_OK;
@@ -83,7 +83,7 @@ int links_message_parse(const struct nlmsghdr *message, struct link *ret_link)
 {
 	const unsigned int running = IFF_UP | IFF_RUNNING | IFF_LOWER_UP;
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
-	struct parse parse = {0};
+	struct link_parse parse = {0};
 	int result = nl_attrs(message, sizeof(*info), parse_link, &parse);
 
 	if (result < 0)
@@ -94,7 +94,7 @@ int links_message_parse(const struct nlmsghdr *message, struct link *ret_link)
 	if (info->ifi_index <= 0 || (!parse.link.name[0] && message->nlmsg_type == RTM_NEWLINK))
 		return -EBADMSG;
 	if (parse.info_data && strcmp(parse.link.kind, "xfrm") == 0)
-		nl_attr_nested(parse.info_data, parse_xfrm, &parse);
+		nl_attr_nested(parse.info_data, parse_link_xfrm, &parse);
 	if (parse.lower_elsewhere || parse.link.lower_ifindex == info->ifi_index || parse.link.lower_ifindex < 0)
 		parse.link.lower_ifindex = 0;
 	parse.link.ifindex = info->ifi_index;

@@ -20,13 +20,13 @@
 /* States in which the kernel has a MAC address and uses it. */
 #define NUD_USABLE (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY)
 
-struct parse {
+struct neighbour_parse {
 	const struct nlattr *destination, *mac, *flags_ext;
 };
 
-static int parse_attribute(const struct nlattr *attribute, void *data)
+static int parse_neighbour_attribute(const struct nlattr *attribute, void *data)
 {
-	struct parse *parse = data;
+	struct neighbour_parse *parse = data;
 
 	switch (mnl_attr_get_type(attribute)) {
 	case NDA_DST:
@@ -53,9 +53,9 @@ int neighbours_message_parse(const struct nlmsghdr *message, struct neighbour_me
 {
 	const struct ndmsg *header = mnl_nlmsg_get_payload(message);
 	struct neighbour_message neighbour = {0};
-	struct parse parse = {0};
+	struct neighbour_parse parse = {0};
 	bool has_mac;
-	int result = nl_attrs(message, sizeof(*header), parse_attribute, &parse);
+	int result = nl_attrs(message, sizeof(*header), parse_neighbour_attribute, &parse);
 
 	if (result < 0)
 		return result;

@@ -83,6 +83,11 @@ int nl_error(const struct nlmsghdr *message)
 	return *error > 0 ? -*error : *error;
 }
 
+bool nl_message_fits(const struct nlmsghdr *header, int bytes)
+{
+	return mnl_nlmsg_ok(header, bytes) && header->nlmsg_len <= (unsigned int)bytes;
+}
+
 bool nl_attr_fits(const struct nlattr *attribute, size_t bytes)
 {
 	return mnl_attr_get_payload_len(attribute) >= bytes;
@@ -118,7 +123,7 @@ static int handle_dump_datagram(const uint8_t *buffer, int bytes, nl_message_fn 
 	const struct nlmsghdr *header = (const struct nlmsghdr *)buffer;
 	int error;
 
-	for (; mnl_nlmsg_ok(header, bytes); header = mnl_nlmsg_next(header, &bytes)) {
+	for (; nl_message_fits(header, bytes); header = mnl_nlmsg_next(header, &bytes)) {
 		if (header->nlmsg_flags & NLM_F_DUMP_INTR)
 			return -EAGAIN;
 		if (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR) {
@@ -159,7 +164,7 @@ static int handle_answer(const uint8_t *buffer, int bytes, uint32_t sequence, nl
 	const struct nlmsghdr *header = (const struct nlmsghdr *)buffer;
 	int error;
 
-	for (; mnl_nlmsg_ok(header, bytes); header = mnl_nlmsg_next(header, &bytes)) {
+	for (; nl_message_fits(header, bytes); header = mnl_nlmsg_next(header, &bytes)) {
 		if (header->nlmsg_seq != sequence)
 			continue;
 		if (header->nlmsg_type == NLMSG_ERROR) {

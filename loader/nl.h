@@ -46,6 +46,10 @@ int nl_transact(struct mnl_socket *socket, struct nlmsghdr *request, nl_message_
 /* The error that an NLMSG_ERROR or NLMSG_DONE carries: 0 or -errno; -EBADMSG if it is too short. */
 int nl_error(const struct nlmsghdr *message);
 
+/* Is a whole message there? As mnl_nlmsg_ok(), which takes lengths of 2 GiB and more for negative ones, and these for
+ * fitting. */
+bool nl_message_fits(const struct nlmsghdr *header, int bytes);
+
 /* Is this attribute's payload at least this long? */
 bool nl_attr_fits(const struct nlattr *attribute, size_t bytes);
 

@@ -42,7 +42,7 @@ static bool handle_answers(struct nl_requests *requests, int bytes)
 	uint32_t place;
 	int error;
 
-	for (; mnl_nlmsg_ok(header, bytes); header = mnl_nlmsg_next(header, &bytes)) {
+	for (; nl_message_fits(header, bytes); header = mnl_nlmsg_next(header, &bytes)) {
 		place = header->nlmsg_seq - requests->first_sequence;
 		if (header->nlmsg_type != NLMSG_ERROR || place >= requests->count)
 			continue;

@@ -94,7 +94,7 @@ static int handle_datagram(struct nl_watch *watch, int flags)
 
 	if (received < 0)
 		return received;
-	for (; result == 0 && mnl_nlmsg_ok(header, bytes); header = mnl_nlmsg_next(header, &bytes)) {
+	for (; result == 0 && nl_message_fits(header, bytes); header = mnl_nlmsg_next(header, &bytes)) {
 		if (multicast)
 			handle_notification(watch, header);
 		else

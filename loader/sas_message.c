@@ -17,14 +17,14 @@
 #define DIRECTION_IN	 1
 #define DIRECTION_OUT	 2
 
-struct parse {
+struct sa_parse {
 	struct sa sa;
 	bool has_algorithm;
 };
 
-static int parse_attribute(const struct nlattr *attribute, void *data)
+static int parse_sa_attribute(const struct nlattr *attribute, void *data)
 {
-	struct parse *parse = data;
+	struct sa_parse *parse = data;
 	struct xfrm_mark mark;
 
 	switch (mnl_attr_get_type(attribute)) {
@@ -59,10 +59,10 @@ static int parse_attribute(const struct nlattr *attribute, void *data)
 
 /* Reads the identity and the attributes, which stand behind header_bytes of the message's own header. */
 static int parse_sa(const struct nlmsghdr *message, size_t header_bytes, const struct xfrm_id *id, uint16_t family,
-		    struct parse *ret_parse)
+		    struct sa_parse *ret_parse)
 {
-	struct parse parse = {0};
-	int result = nl_attrs(message, header_bytes, parse_attribute, &parse);
+	struct sa_parse parse = {0};
+	int result = nl_attrs(message, header_bytes, parse_sa_attribute, &parse);
 
 	if (result == 0)
 		result = addresses_message_address(family, &id->daddr, &parse.sa.id.destination);
@@ -74,6 +74,16 @@ static int parse_sa(const struct nlmsghdr *message, size_t header_bytes, const s
 	return 0;
 }
 
+/* XFRM's headers hold 64-bit fields, and messages stand at multiples of four bytes. They hold no keys: attributes do.
+ */
+static bool copy_header(const struct nlmsghdr *message, void *header, size_t bytes)
+{
+	if (mnl_nlmsg_get_payload_len(message) < bytes)
+		return false;
+	memcpy(header, mnl_nlmsg_get_payload(message), bytes);
+	return true;
+}
+
 static bool is_ipsec(uint8_t protocol)
 {
 	return protocol == IPPROTO_ESP || protocol == IPPROTO_AH;
@@ -81,18 +91,18 @@ static bool is_ipsec(uint8_t protocol)
 
 static int parse_state(const struct nlmsghdr *message, struct sa_message *ret_message)
 {
-	const struct xfrm_usersa_info *info = mnl_nlmsg_get_payload(message);
-	struct parse parse;
+	struct xfrm_usersa_info info;
+	struct sa_parse parse;
 	bool larval;
 	int result;
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(*info))
+	if (!copy_header(message, &info, sizeof(info)))
 		return -EBADMSG;
-	result = parse_sa(message, sizeof(*info), &info->id, info->family, &parse);
+	result = parse_sa(message, sizeof(info), &info.id, info.family, &parse);
 	if (result < 0)
 		return result;
-	larval = info->id.spi == 0 || !parse.has_algorithm;
-	ret_message->event = is_ipsec(info->id.proto) && parse.sa.if_id && !larval ? SA_PUT : SA_GONE;
+	larval = info.id.spi == 0 || !parse.has_algorithm;
+	ret_message->event = is_ipsec(info.id.proto) && parse.sa.if_id && !larval ? SA_PUT : SA_GONE;
 	ret_message->sa = parse.sa;
 	return 0;
 }
@@ -101,7 +111,7 @@ static int parse_deletion(const struct nlmsghdr *message, struct sa_message *ret
 {
 	const struct xfrm_usersa_id *deleted = mnl_nlmsg_get_payload(message);
 	struct xfrm_id id;
-	struct parse parse;
+	struct sa_parse parse;
 	int result;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*deleted))
@@ -117,17 +127,17 @@ static int parse_deletion(const struct nlmsghdr *message, struct sa_message *ret
 
 static int parse_expiry(const struct nlmsghdr *message, struct sa_message *ret_message)
 {
-	const struct xfrm_user_expire *expiry = mnl_nlmsg_get_payload(message);
-	struct parse parse;
+	struct xfrm_user_expire expiry;
+	struct sa_parse parse;
 	int result;
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(*expiry))
+	if (!copy_header(message, &expiry, sizeof(expiry)))
 		return -EBADMSG;
-	result = parse_sa(message, sizeof(*expiry), &expiry->state.id, expiry->state.family, &parse);
+	result = parse_sa(message, sizeof(expiry), &expiry.state.id, expiry.state.family, &parse);
 	if (result < 0)
 		return result;
 	/* The soft limit only asks IKE for a new SA; after the hard one the SA is gone, and no DELSA says so. */
-	ret_message->event = expiry->hard ? SA_GONE : SA_NOTHING;
+	ret_message->event = expiry.hard ? SA_GONE : SA_NOTHING;
 	ret_message->sa = parse.sa;
 	return 0;
 }

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Arbitrary bytes as a datagram from the kernel, to every reader of netlink messages, and on into the set of SAs. What
+ * is read keeps its own limits; what is read of routes can be written and read again.
+ */
+#include <net/if.h>
+
+#include "../../loader/addresses_message.c"
+#include "../../loader/links_message.c"
+#include "../../loader/neighbours_message.c"
+#include "../../loader/nl.c"
+#include "../../loader/routes_message.c"
+#include "../../loader/sa_set.c"
+#include "../../loader/sas_message.c"
+
+#define LARGEST 16384
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static bool is_own(const struct config_address *address, void *context)
+{
+	(void)context;
+	return address->byte[15] & 1;
+}
+
+static void changed(uint32_t if_id, bool present, void *context)
+{
+	must(if_id != 0);
+	must(sa_set_present(*(struct sa_set **)context, if_id) == present);
+}
+
+static void read_sa(const struct nlmsghdr *header, struct sa_set *set)
+{
+	struct sa_message news;
+
+	if (sas_message_parse(header, &news) < 0)
+		return;
+	if (news.event == SA_PUT)
+		sa_set_put(set, &news.sa);
+	else if (news.event == SA_GONE)
+		sa_set_remove(set, &news.sa.id);
+	else if (news.event == SA_FLUSHED)
+		sa_set_flush(set, news.sa.id.protocol);
+}
+
+static void read_route(const struct nlmsghdr *header)
+{
+	uint8_t buffer[1024] __attribute__((aligned(8)));
+	struct nlmsghdr *copy = mnl_nlmsg_put_header(buffer);
+	struct route_message route, again;
+
+	if (routes_message_parse_route(header, &route) < 0)
+		return;
+	must(route.key.prefix.length <= 128 && (!route.key.prefix.is_ipv4 || route.key.prefix.length >= 96));
+	copy->nlmsg_type = RTM_NEWROUTE;
+	routes_message_put_route(copy, &route);
+	must(routes_message_parse_route(copy, &again) == 0);
+	must(memcmp(&again.key, &route.key, sizeof(route.key)) == 0);
+}
+
+static void read_message(const struct nlmsghdr *header, struct sa_set *set)
+{
+	struct nexthop_message nexthop;
+	struct neighbour_message neighbour;
+	struct rule_message rule;
+	struct own_address own;
+	struct link link;
+	bool usable;
+
+	nl_error(header);
+	if (links_message_parse(header, &link) == 0)
+		must(link.ifindex > 0 && link.lower_ifindex >= 0 && memchr(link.name, 0, sizeof(link.name)) &&
+		     memchr(link.kind, 0, sizeof(link.kind)));
+	if (addresses_message_parse(header, &own, &usable) == 0)
+		must(own.network_length <= 128 && own.address.length == 128);
+	neighbours_message_parse(header, &neighbour);
+	if (routes_message_parse_nexthop(header, &nexthop) == 0)
+		must(nexthop.id != 0 && nexthop.member_count <= MAX_MEMBERS);
+	routes_message_parse_rule(header, &rule);
+	read_route(header);
+	read_sa(header, set);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	/* Of its own size, so that a read past the end is seen; libmnl takes a message's padding for part of it. */
+	uint8_t *copy;
+	const struct nlmsghdr *header;
+	struct sa_set *set = NULL;
+	int left = size;
+
+	if (size > LARGEST || sa_set_new(is_own, changed, &set, &set) < 0)
+		return 0;
+	copy = calloc(1, MNL_ALIGN(size + 1));
+	if (copy && size)
+		memcpy(copy, data, size);
+	for (header = (void *)copy; copy && nl_message_fits(header, left); header = mnl_nlmsg_next(header, &left))
+		read_message(header, set);
+	sa_set_recheck(set);
+	sa_set_free(set);
+	free(copy);
+	return 0;
+}

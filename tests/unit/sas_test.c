@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * XFRM messages as the kernel sends them, in every order that a rekey was seen to take, through sas_message into
+ * sa_set.
+ *
+ * The box owns 203.0.113.10; peers are 198.51.100.n. "In" is an SA towards the box, "out" one towards a peer.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/xfrm.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../loader/sa_set.h"
+#include "../../loader/sas_message.h"
+
+#define ATTRIBUTE_SA_DIR 33
+#define IF_IDS		 8
+
+#define BOX  "203.0.113.10"
+#define PEER "198.51.100.1"
+
+struct fixture {
+	struct sa_set *set;
+	bool present[IF_IDS]; /* as last told */
+	size_t ups, downs;
+	bool owns_nothing;
+	uint8_t buffer[4096] __attribute__((aligned(8)));
+};
+
+static bool is_own(const struct config_address *address, void *context)
+{
+	struct fixture *fixture = context;
+	static const uint8_t box[4] = {203, 0, 113, 10};
+
+	return !fixture->owns_nothing && address->is_ipv4 && memcmp(address->byte + 12, box, sizeof(box)) == 0;
+}
+
+static void changed(uint32_t if_id, bool present, void *context)
+{
+	struct fixture *fixture = context;
+
+	assert_true(if_id < IF_IDS);
+	/* Told only what is new, and what a question would answer. */
+	assert_int_not_equal(fixture->present[if_id], present);
+	assert_int_equal(sa_set_present(fixture->set, if_id), present);
+	fixture->present[if_id] = present;
+	fixture->ups += present;
+	fixture->downs += !present;
+}
+
+static int set_up(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	*state = fixture;
+	return sa_set_new(is_own, changed, fixture, &fixture->set);
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *fixture = *state;
+
+	sa_set_free(fixture->set);
+	free(fixture);
+	return 0;
+}
+
+struct text_sa {
+	const char *source, *destination;
+	uint32_t spi; /* host order; 0: larval */
+	uint32_t if_id;
+	uint32_t mark;
+	uint8_t direction; /* XFRMA_SA_DIR; 0: an older kernel */
+	bool no_algorithm;
+	uint8_t protocol; /* 0: ESP */
+};
+
+static void fill_address(xfrm_address_t *address, const char *text)
+{
+	if (strchr(text, ':'))
+		assert_int_equal(inet_pton(AF_INET6, text, address), 1);
+	else
+		assert_int_equal(inet_pton(AF_INET, text, address), 1);
+}
+
+static void fill_info(struct xfrm_usersa_info *info, const struct text_sa *sa)
+{
+	info->family = strchr(sa->destination, ':') ? AF_INET6 : AF_INET;
+	info->id.spi = htonl(sa->spi);
+	info->id.proto = sa->protocol ? sa->protocol : IPPROTO_ESP;
+	fill_address(&info->id.daddr, sa->destination);
+	fill_address(&info->saddr, sa->source);
+}
+
+static void put_attributes(struct nlmsghdr *header, const struct text_sa *sa)
+{
+	struct xfrm_mark mark = {.v = sa->mark, .m = UINT32_MAX};
+	uint8_t algorithm[sizeof(struct xfrm_algo_aead) + 20] = "rfc4106(gcm(aes))";
+
+	if (!sa->no_algorithm)
+		mnl_attr_put(header, XFRMA_ALG_AEAD, sizeof(algorithm), algorithm);
+	if (sa->mark)
+		mnl_attr_put(header, XFRMA_MARK, sizeof(mark), &mark);
+	if (sa->if_id)
+		mnl_attr_put_u32(header, XFRMA_IF_ID, sa->if_id);
+	if (sa->direction)
+		mnl_attr_put_u8(header, ATTRIBUTE_SA_DIR, sa->direction);
+}
+
+static struct nlmsghdr *begin(struct fixture *fixture, uint16_t type)
+{
+	struct nlmsghdr *header;
+
+	memset(fixture->buffer, 0, sizeof(fixture->buffer));
+	header = mnl_nlmsg_put_header(fixture->buffer);
+	header->nlmsg_type = type;
+	return header;
+}
+
+/* As sas.c does with each message. */
+static void feed(struct fixture *fixture, const struct nlmsghdr *header)
+{
+	struct sa_message news;
+
+	assert_int_equal(sas_message_parse(header, &news), 0);
+	if (news.event == SA_PUT)
+		sa_set_put(fixture->set, &news.sa);
+	else if (news.event == SA_GONE)
+		sa_set_remove(fixture->set, &news.sa.id);
+	else if (news.event == SA_FLUSHED)
+		sa_set_flush(fixture->set, news.sa.id.protocol);
+}
+
+static void state_message(struct fixture *fixture, uint16_t type, const struct text_sa *sa)
+{
+	struct nlmsghdr *header = begin(fixture, type);
+
+	fill_info(mnl_nlmsg_put_extra_header(header, sizeof(struct xfrm_usersa_info)), sa);
+	put_attributes(header, sa);
+	feed(fixture, header);
+}
+
+static void newsa(struct fixture *fixture, const struct text_sa *sa)
+{
+	state_message(fixture, XFRM_MSG_NEWSA, sa);
+}
+
+static void updsa(struct fixture *fixture, const struct text_sa *sa)
+{
+	state_message(fixture, XFRM_MSG_UPDSA, sa);
+}
+
+static void delsa(struct fixture *fixture, const struct text_sa *sa)
+{
+	struct nlmsghdr *header = begin(fixture, XFRM_MSG_DELSA);
+	struct xfrm_usersa_id *id = mnl_nlmsg_put_extra_header(header, sizeof(*id));
+	struct xfrm_usersa_info info = {0};
+
+	fill_info(&info, sa);
+	id->daddr = info.id.daddr;
+	id->spi = info.id.spi;
+	id->proto = info.id.proto;
+	id->family = info.family;
+	mnl_attr_put(header, XFRMA_SA, sizeof(info), &info);
+	put_attributes(header, sa);
+	feed(fixture, header);
+}
+
+static void expire(struct fixture *fixture, const struct text_sa *sa, bool hard)
+{
+	struct nlmsghdr *header = begin(fixture, XFRM_MSG_EXPIRE);
+	struct xfrm_user_expire *expiry = mnl_nlmsg_put_extra_header(header, sizeof(*expiry));
+
+	fill_info(&expiry->state, sa);
+	expiry->hard = hard;
+	if (sa->if_id)
+		mnl_attr_put_u32(header, XFRMA_IF_ID, sa->if_id);
+	feed(fixture, header);
+}
+
+static void flush(struct fixture *fixture, uint8_t protocol)
+{
+	struct nlmsghdr *header = begin(fixture, XFRM_MSG_FLUSHSA);
+	struct xfrm_usersa_flush *body = mnl_nlmsg_put_extra_header(header, sizeof(*body));
+
+	body->proto = protocol;
+	feed(fixture, header);
+}
+
+static const struct text_sa in_old = {.source = PEER, .destination = BOX, .spi = 0x100, .if_id = 1};
+static const struct text_sa in_new = {.source = PEER, .destination = BOX, .spi = 0x101, .if_id = 1};
+static const struct text_sa in_third = {.source = PEER, .destination = BOX, .spi = 0x102, .if_id = 1};
+static const struct text_sa out_old = {.source = BOX, .destination = PEER, .spi = 0x200, .if_id = 1};
+static const struct text_sa out_new = {.source = BOX, .destination = PEER, .spi = 0x201, .if_id = 1};
+static const struct text_sa out_third = {.source = BOX, .destination = PEER, .spi = 0x202, .if_id = 1};
+
+static void establish(struct fixture *fixture)
+{
+	updsa(fixture, &in_old);
+	newsa(fixture, &out_old);
+	assert_true(fixture->present[1]);
+	assert_int_equal(fixture->ups, 1);
+}
+
+static void test_sas__first_outbound_one_makes_present(void **state)
+{
+	struct fixture *fixture = *state;
+
+	updsa(fixture, &in_old);
+	assert_false(sa_set_present(fixture->set, 1));
+	newsa(fixture, &out_old);
+	assert_true(fixture->present[1]);
+	delsa(fixture, &out_old);
+	assert_false(fixture->present[1]);
+	/* An inbound SA sends nothing. */
+	assert_int_equal(fixture->ups, 1);
+	assert_int_equal(fixture->downs, 1);
+}
+
+static void test_sas__rekey_as_strongswan_does_it(void **state)
+{
+	struct fixture *fixture = *state;
+
+	establish(fixture);
+	expire(fixture, &out_old, false);
+	updsa(fixture, &in_new);
+	newsa(fixture, &out_new);
+	delsa(fixture, &out_old);
+	delsa(fixture, &in_old);
+	assert_true(fixture->present[1]);
+	assert_int_equal(fixture->downs, 0);
+	delsa(fixture, &out_new);
+	assert_false(fixture->present[1]);
+}
+
+static void test_sas__both_ends_rekey_at_once(void **state)
+{
+	struct fixture *fixture = *state;
+
+	establish(fixture);
+	updsa(fixture, &in_new);
+	updsa(fixture, &in_third);
+	newsa(fixture, &out_new);
+	newsa(fixture, &out_third);
+	delsa(fixture, &out_new);
+	delsa(fixture, &out_old);
+	delsa(fixture, &in_new);
+	delsa(fixture, &in_old);
+	assert_true(fixture->present[1]);
+	assert_int_equal(fixture->downs, 0);
+}
+
+static void test_sas__hard_expiry_stands_for_deletion(void **state)
+{
+	struct fixture *fixture = *state;
+
+	establish(fixture);
+	newsa(fixture, &out_new);
+	expire(fixture, &out_old, true);
+	assert_true(fixture->present[1]);
+	/* A DELSA may follow all the same. */
+	delsa(fixture, &out_old);
+	assert_true(fixture->present[1]);
+	expire(fixture, &out_new, true);
+	assert_false(fixture->present[1]);
+}
+
+static void test_sas__a_thousand_rekeys_bring_no_false_down(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa out = out_old, in = in_old, out_before, in_before;
+	int i;
+
+	establish(fixture);
+	for (i = 0; i < 1000; i++) {
+		out_before = out;
+		in_before = in;
+		out.spi += 16;
+		in.spi += 16;
+		updsa(fixture, &in);
+		newsa(fixture, &out);
+		delsa(fixture, &out_before);
+		delsa(fixture, &in_before);
+	}
+	assert_int_equal(fixture->ups, 1);
+	assert_int_equal(fixture->downs, 0);
+}
+
+static void test_sas__larval_ones_do_not_count(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa larval = {.source = BOX, .destination = PEER, .spi = 0x300, .if_id = 1, .no_algorithm = true};
+	struct text_sa acquire = {.source = BOX, .destination = PEER, .spi = 0, .if_id = 1};
+
+	newsa(fixture, &larval);
+	newsa(fixture, &acquire);
+	assert_int_equal(fixture->ups, 0);
+	/* It grows up. */
+	larval.no_algorithm = false;
+	updsa(fixture, &larval);
+	assert_int_equal(fixture->ups, 1);
+	expire(fixture, &acquire, true);
+	assert_int_equal(fixture->downs, 0);
+}
+
+static void test_sas__without_if_id_or_of_other_protocols_are_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa policy_based = {.source = BOX, .destination = PEER, .spi = 0x300};
+	struct text_sa compression = {
+		.source = BOX, .destination = PEER, .spi = 0x301, .if_id = 1, .protocol = IPPROTO_COMP};
+
+	newsa(fixture, &policy_based);
+	newsa(fixture, &compression);
+	assert_int_equal(fixture->ups, 0);
+}
+
+static void test_sas__interfaces_do_not_mix(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa other = {.source = BOX, .destination = "198.51.100.2", .spi = 0x200, .if_id = 2};
+
+	establish(fixture);
+	newsa(fixture, &other);
+	delsa(fixture, &out_old);
+	assert_false(fixture->present[1]);
+	assert_true(fixture->present[2]);
+}
+
+static void test_sas__same_spi_under_other_marks_is_another_sa(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa first = out_old, second = out_old;
+
+	first.mark = 1;
+	second.mark = 2;
+	newsa(fixture, &first);
+	newsa(fixture, &second);
+	delsa(fixture, &first);
+	assert_true(fixture->present[1]);
+	delsa(fixture, &second);
+	assert_false(fixture->present[1]);
+}
+
+static void test_sas__update_may_move_to_another_interface(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa moved = out_old;
+
+	newsa(fixture, &out_old);
+	moved.if_id = 3;
+	updsa(fixture, &moved);
+	assert_false(fixture->present[1]);
+	assert_true(fixture->present[3]);
+	delsa(fixture, &moved);
+	assert_false(fixture->present[3]);
+}
+
+static void test_sas__ipv6_and_ah_count(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa six = {.source = "2001:db8::1", .destination = "2001:db8::2", .spi = 7, .if_id = 4};
+	struct text_sa ah = {.source = BOX, .destination = PEER, .spi = 8, .if_id = 5, .protocol = IPPROTO_AH};
+
+	newsa(fixture, &six);
+	newsa(fixture, &ah);
+	assert_true(fixture->present[4]);
+	assert_true(fixture->present[5]);
+	flush(fixture, IPPROTO_AH);
+	assert_true(fixture->present[4]);
+	assert_false(fixture->present[5]);
+}
+
+static void test_sas__flush_takes_all(void **state)
+{
+	struct fixture *fixture = *state;
+
+	establish(fixture);
+	flush(fixture, 255);
+	assert_false(fixture->present[1]);
+	newsa(fixture, &out_new);
+	flush(fixture, 0);
+	assert_false(fixture->present[1]);
+	newsa(fixture, &out_new);
+	flush(fixture, IPPROTO_AH);
+	assert_true(fixture->present[1]);
+}
+
+static void test_sas__direction_told_by_the_kernel_wins(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa out = {.source = PEER, .destination = BOX, .spi = 9, .if_id = 1, .direction = 2};
+	struct text_sa in = {.source = BOX, .destination = PEER, .spi = 9, .if_id = 2, .direction = 1};
+
+	newsa(fixture, &out);
+	newsa(fixture, &in);
+	assert_true(fixture->present[1]);
+	assert_false(fixture->present[2]);
+}
+
+static void test_recheck__address_that_comes_turns_direction(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->owns_nothing = true;
+	updsa(fixture, &in_old);
+	assert_true(fixture->present[1]);
+	fixture->owns_nothing = false;
+	sa_set_recheck(fixture->set);
+	assert_false(fixture->present[1]);
+	newsa(fixture, &out_old);
+	sa_set_recheck(fixture->set);
+	assert_true(fixture->present[1]);
+	assert_int_equal(fixture->ups, 2);
+}
+
+static void test_dump__removes_what_it_does_not_show(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa other = {.source = BOX, .destination = "198.51.100.2", .spi = 0x200, .if_id = 2};
+
+	establish(fixture);
+	sa_set_begin(fixture->set);
+	newsa(fixture, &out_new);
+	newsa(fixture, &other);
+	sa_set_end(fixture->set);
+	assert_true(fixture->present[1]);
+	assert_true(fixture->present[2]);
+	assert_int_equal(fixture->downs, 0);
+	sa_set_begin(fixture->set);
+	newsa(fixture, &other);
+	sa_set_end(fixture->set);
+	assert_false(fixture->present[1]);
+	assert_true(fixture->present[2]);
+}
+
+static void test_parse__short_and_foreign_messages_are_refused(void **state)
+{
+	static const uint16_t types[] = {XFRM_MSG_NEWSA, XFRM_MSG_UPDSA, XFRM_MSG_DELSA, XFRM_MSG_EXPIRE};
+	struct fixture *fixture = *state;
+	struct sa_message news = {.event = SA_MIGRATED};
+	struct nlmsghdr *header;
+	struct xfrm_usersa_info *info;
+	size_t i;
+
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		header = begin(fixture, types[i]);
+		mnl_nlmsg_put_extra_header(header, 16);
+		assert_int_equal(sas_message_parse(header, &news), -EBADMSG);
+	}
+	header = begin(fixture, XFRM_MSG_FLUSHSA);
+	assert_int_equal(sas_message_parse(header, &news), -EBADMSG);
+	header = begin(fixture, XFRM_MSG_NEWSA);
+	info = mnl_nlmsg_put_extra_header(header, sizeof(*info));
+	fill_info(info, &out_old);
+	info->family = AF_UNIX;
+	assert_int_equal(sas_message_parse(header, &news), -EAFNOSUPPORT);
+	assert_int_equal(news.event, SA_MIGRATED);
+}
+
+static void test_parse__short_attributes_are_passed_over(void **state)
+{
+	struct fixture *fixture = *state;
+	struct nlmsghdr *header = begin(fixture, XFRM_MSG_NEWSA);
+	struct sa_message news;
+
+	fill_info(mnl_nlmsg_put_extra_header(header, sizeof(struct xfrm_usersa_info)), &out_old);
+	mnl_attr_put_u8(header, XFRMA_IF_ID, 1);
+	mnl_attr_put_u32(header, XFRMA_MARK, 1);
+	mnl_attr_put(header, ATTRIBUTE_SA_DIR, 0, "");
+	assert_int_equal(sas_message_parse(header, &news), 0);
+	assert_int_equal(news.event, SA_GONE);
+	assert_int_equal(news.sa.if_id, 0);
+	assert_int_equal(news.sa.id.mark_value, 0);
+	assert_int_equal(news.sa.direction, SA_BY_ADDRESS);
+}
+
+#define MODEL_SPIS 24
+
+/* A table so simple that it is surely right: index is SPI, value is if_id, 0 is none. Odd SPIs are inbound. */
+struct reference {
+	uint32_t if_id[MODEL_SPIS];
+};
+
+static struct text_sa model_sa(uint32_t spi, uint32_t if_id)
+{
+	struct text_sa sa = {
+		.source = spi % 2 ? PEER : BOX, .destination = spi % 2 ? BOX : PEER, .spi = spi + 1, .if_id = if_id};
+
+	return sa;
+}
+
+static void check_against(struct fixture *fixture, const struct reference *reference)
+{
+	uint32_t if_id, spi;
+
+	for (if_id = 1; if_id < IF_IDS; if_id++) {
+		bool expected = false;
+
+		for (spi = 0; spi < MODEL_SPIS; spi += 2)
+			expected |= reference->if_id[spi] == if_id;
+		assert_int_equal(sa_set_present(fixture->set, if_id), expected);
+		assert_int_equal(fixture->present[if_id], expected);
+	}
+}
+
+static void random_dump(struct fixture *fixture, struct reference *reference)
+{
+	uint32_t spi;
+
+	sa_set_begin(fixture->set);
+	for (spi = 0; spi < MODEL_SPIS; spi++) {
+		uint32_t if_id = rand() % 3 ? reference->if_id[spi] : (uint32_t)rand() % IF_IDS;
+		struct text_sa sa = model_sa(spi, if_id);
+
+		if (if_id && rand() % 4) {
+			newsa(fixture, &sa);
+			reference->if_id[spi] = if_id;
+		} else {
+			reference->if_id[spi] = 0;
+		}
+	}
+	sa_set_end(fixture->set);
+}
+
+static void random_step(struct fixture *fixture, struct reference *reference)
+{
+	uint32_t spi = rand() % MODEL_SPIS, if_id = rand() % IF_IDS;
+	struct text_sa sa = model_sa(spi, if_id);
+
+	switch (rand() % 64) {
+	case 0:
+		flush(fixture, IPPROTO_ESP);
+		memset(reference->if_id, 0, sizeof(reference->if_id));
+		break;
+	case 1:
+		random_dump(fixture, reference);
+		break;
+	case 2 ... 10:
+		expire(fixture, &sa, false);
+		break;
+	case 11 ... 20:
+		expire(fixture, &sa, true);
+		reference->if_id[spi] = 0;
+		break;
+	case 21 ... 34:
+		delsa(fixture, &sa);
+		reference->if_id[spi] = 0;
+		break;
+	case 35 ... 49:
+		updsa(fixture, &sa);
+		reference->if_id[spi] = if_id;
+		break;
+	default:
+		newsa(fixture, &sa);
+		reference->if_id[spi] = if_id;
+	}
+}
+
+static void test_sas__random_messages_agree_with_a_reference(void **state)
+{
+	struct fixture *fixture = *state;
+	struct reference reference = {0};
+	int i;
+
+	srand(7);
+	for (i = 0; i < 50000; i++) {
+		random_step(fixture, &reference);
+		check_against(fixture, &reference);
+	}
+	assert_true(fixture->ups > 1000);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_sas__first_outbound_one_makes_present),
+		TEST(test_sas__rekey_as_strongswan_does_it),
+		TEST(test_sas__both_ends_rekey_at_once),
+		TEST(test_sas__hard_expiry_stands_for_deletion),
+		TEST(test_sas__a_thousand_rekeys_bring_no_false_down),
+		TEST(test_sas__larval_ones_do_not_count),
+		TEST(test_sas__without_if_id_or_of_other_protocols_are_nothing),
+		TEST(test_sas__interfaces_do_not_mix),
+		TEST(test_sas__same_spi_under_other_marks_is_another_sa),
+		TEST(test_sas__update_may_move_to_another_interface),
+		TEST(test_sas__ipv6_and_ah_count),
+		TEST(test_sas__flush_takes_all),
+		TEST(test_sas__direction_told_by_the_kernel_wins),
+		TEST(test_recheck__address_that_comes_turns_direction),
+		TEST(test_dump__removes_what_it_does_not_show),
+		TEST(test_parse__short_and_foreign_messages_are_refused),
+		TEST(test_parse__short_attributes_are_passed_over),
+		TEST(test_sas__random_messages_agree_with_a_reference),
+	};
+
+	return cmocka_run_group_tests_name("sas", tests, NULL, NULL);
+}
