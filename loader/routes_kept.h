@@ -3,13 +3,9 @@
  * What routes.c knows of the kernel: nexthop objects, groups, routes and rules, what is wanted of them and what stands
  * there.
  *
- * Inner header of routes*.c. routes_kept.c keeps these values consistent and talks to nobody; routes_sync.c sends
- * requests; routes_watch.c takes in what the kernel says; routes.c is the interface and the clock.
- *
- * A nexthop object is its content: (family, device, next hop) never change under an id, so no id can come to lead
- * elsewhere while a group still holds it. A group belongs to one connection and is rewritten in place only while all
- * routes that lead to it are this connection's own: no prefix is led to another connection's tunnels, not even between
- * two requests.
+ * Inner header of routes*.c. routes_kept.c, routes_nexthop.c and routes_group.c keep these values consistent and talk
+ * to nobody; routes_want.c changes what is wanted, routes_sync.c sends requests until it stands, routes_watch.c takes
+ * in what the kernel says; routes.c is the interface and the clock.
  */
 #ifndef LOADER_ROUTES_KEPT_H
 #define LOADER_ROUTES_KEPT_H
@@ -21,7 +17,9 @@
 #include "nl_requests.h"
 #include "nl_watch.h"
 #include "routes.h"
+#include "routes_group.h"
 #include "routes_message.h"
+#include "routes_nexthop.h"
 
 #define FAMILIES	 2 /* index: is it IPv6? */
 #define CONNECTION_SLOTS (MAX_CONNECTIONS + MAX_STACK_TUNNELS)
@@ -29,40 +27,6 @@
 #define GROUP_SLOTS    (2 * FAMILIES * CONNECTION_SLOTS)
 #define NEXTHOP_SLOTS  (2 * FAMILIES * (MAX_TUNNELS + MAX_INSTANCES))
 #define DEVICE_BUCKETS 8192
-
-struct nexthop {
-	uint32_t id;
-	bool ipv6;
-	int ifindex;
-	bool has_via;
-	struct config_address via;
-	size_t users;			/* groups that hold it */
-	bool installed;			/* in the kernel, as far as we know */
-	uint64_t refused_in;		/* routes.pass in which the kernel refused it */
-	struct nexthop *next_on_device; /* in routes.by_device */
-	bool idle;			/* in routes.idle_nexthops */
-	struct nexthop *next_idle;
-	uint64_t generation; /* of the dump that showed it last */
-};
-
-struct group_member {
-	struct nexthop *nexthop; /* NULL: one that is not ours */
-	uint16_t weight;	 /* 1..256 */
-};
-
-struct group {
-	uint32_t id;
-	bool ipv6;
-	struct route_owner *owner;
-	bool installed;
-	uint32_t epoch;		      /* of this installation: routes of an earlier one went with it */
-	size_t route_count;	      /* kept routes that lead here */
-	struct group_member *members; /* as the kernel has them; owned */
-	size_t member_count;
-	bool idle; /* in routes.idle_groups */
-	struct group *next_idle;
-	uint64_t generation;
-};
 
 struct kept_route {
 	struct route_key key; /* first: the tree compares by it */
@@ -91,6 +55,7 @@ struct route_owner {
 	struct group *groups[FAMILIES];
 	bool carried[FAMILIES];	    /* some egress can carry this family */
 	bool has_default[FAMILIES]; /* counted in the rules for default routes */
+	bool claimed;		    /* routes[] is what prefixes ask for */
 	bool dirty;		    /* kernel and wish differ */
 	size_t missing;		    /* routes that should stand and do not */
 	uint64_t stamp;
@@ -139,33 +104,6 @@ struct routes {
 	size_t missing; /* over all owners */
 };
 
-/* The nexthop of this egress, found or made; NULL without memory or without a free id. */
-struct nexthop *routes_kept_nexthop(struct routes *routes, const struct route_egress *egress, bool ipv6);
-struct nexthop *routes_kept_nexthop_by_id(const struct routes *routes, uint32_t id);
-/* For an adopted one: takes the slot of its id. NULL if the id is none of ours. */
-struct nexthop *routes_kept_nexthop_adopt(struct routes *routes, const struct nexthop_message *message);
-/* The kernel took away all next hops behind this device. */
-void routes_kept_device_lost(struct routes *routes, int ifindex);
-void routes_kept_nexthop_lost(struct routes *routes, struct nexthop *nexthop);
-void routes_kept_nexthop_idle(struct routes *routes, struct nexthop *nexthop);
-void routes_kept_nexthop_free(struct routes *routes, struct nexthop *nexthop);
-
-/* A group with an id near the number's own. */
-struct group *routes_kept_group_new(struct routes *routes, uint32_t number, bool ipv6);
-struct group *routes_kept_group_by_id(const struct routes *routes, uint32_t id);
-struct group *routes_kept_group_adopt(struct routes *routes, uint32_t id);
-bool routes_kept_group_holds(const struct group *group, const struct group_member *members, size_t count);
-/* The kernel holds these members now. Returns 0 or -ENOMEM. */
-int routes_kept_group_set(struct routes *routes, struct group *group, const struct group_member *members, size_t count);
-/* The kernel has it no more, nor the routes that led to it. */
-void routes_kept_group_lost(struct routes *routes, struct group *group);
-/* Takes nexthops that the kernel has no more out of their groups. Put off while many are lost at once; to be called
- * before groups are looked at. */
-void routes_kept_prune(struct routes *routes);
-void routes_kept_group_own(struct routes *routes, struct group *group, struct route_owner *owner);
-void routes_kept_group_idle(struct routes *routes, struct group *group);
-void routes_kept_group_free(struct routes *routes, struct group *group);
-
 struct kept_route *routes_kept_route(const struct routes *routes, const struct route_key *key);
 struct kept_route *routes_kept_route_new(struct routes *routes, const struct route_key *key);
 bool routes_kept_unreachable(const struct kept_route *route);
@@ -186,6 +124,12 @@ struct kept_rule *routes_kept_rule(struct routes *routes, const struct rule_mess
 void routes_kept_disturb(struct routes *routes, struct route_owner *owner);
 void routes_kept_owner_free(struct route_owner *owner);
 void routes_kept_free(struct routes *routes);
+
+/* routes_want.c. Copies the set, and takes its places from whoever has them. Returns 1, 0 if nothing changed, or
+ * -ENOMEM. */
+int routes_want(struct routes *routes, struct route_owner *owner, const struct route_set *set);
+/* The owner goes: its routes belong to nobody. */
+void routes_want_nothing(struct routes *routes, struct route_owner *owner);
 
 /* routes_sync.c: makes the kernel's state the wanted one. Each returns 0 or -errno. */
 int routes_sync_owner(struct routes *routes, struct route_owner *owner);

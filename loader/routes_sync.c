@@ -28,7 +28,7 @@ static void group_failed(struct routes *routes, struct group *group)
 	for (i = 0; i < group->member_count; i++)
 		if (group->members[i].nexthop)
 			group->members[i].nexthop->installed = false;
-	routes_kept_group_lost(routes, group);
+	routes_group_lost(routes, group);
 }
 
 void routes_sync_failed(const struct nl_tag *tag, int error, void *context)
@@ -84,7 +84,7 @@ static int request_group(struct routes *routes, struct group *group, const struc
 	 */
 	uint16_t flags = NLM_F_REPLACE | (group->installed ? 0 : NLM_F_CREATE);
 	size_t i;
-	int error = routes_kept_group_set(routes, group, members, count);
+	int error = routes_group_set(routes, group, members, count);
 
 	if (error < 0)
 		return error;
@@ -141,11 +141,11 @@ static int wanted_members(struct routes *routes, struct route_owner *owner, bool
 		/* A next hop of the other family: this egress cannot carry it. */
 		if (egress->has_via && egress->via.is_ipv4 == ipv6)
 			continue;
-		nexthop = routes_kept_nexthop(routes, egress, ipv6);
+		nexthop = routes_nexthop_of(routes, egress, ipv6);
 		if (!nexthop)
 			return -ENOMEM;
 		if (!nexthop->installed && !nexthop->users)
-			routes_kept_nexthop_idle(routes, nexthop);
+			routes_nexthop_idle(routes, nexthop);
 		owner->carried[ipv6] = true;
 		if (nexthop->refused_in == routes->pass)
 			continue;
@@ -176,10 +176,10 @@ static bool is_exclusive(const struct routes *routes, const struct route_owner *
 /* A new group for the owner; the old one goes when its last route has left. NULL without memory. */
 static struct group *replace_group(struct routes *routes, struct route_owner *owner, bool ipv6)
 {
-	struct group *group = routes_kept_group_new(routes, owner->number, ipv6);
+	struct group *group = routes_group_new(routes, owner->number, ipv6);
 
 	if (group)
-		routes_kept_group_own(routes, group, owner);
+		routes_group_own(routes, group, owner);
 	return group;
 }
 
@@ -197,7 +197,7 @@ static struct group *choose_group(struct routes *routes, struct route_owner *own
 			group = routes_kept_leads_to(routes, owner->routes[i]);
 	if (!group || !is_exclusive(routes, owner, group))
 		return replace_group(routes, owner, ipv6);
-	routes_kept_group_own(routes, group, owner);
+	routes_group_own(routes, group, owner);
 	return group;
 }
 
@@ -265,21 +265,21 @@ static int sync_family(struct routes *routes, struct route_owner *owner, bool ip
 		return count;
 	if (count > 0) {
 		group = choose_group(routes, owner, ipv6);
-		if (group && is_dear(routes, group) && !routes_kept_group_holds(group, members, count))
+		if (group && is_dear(routes, group) && !routes_group_holds(group, members, count))
 			group = replace_group(routes, owner, ipv6);
 		if (!group)
 			return -ENOMEM;
 		for (i = 0; i < count; i++)
 			if (!members[i].nexthop->installed)
 				request_nexthop(routes, members[i].nexthop);
-		if (!group->installed || !routes_kept_group_holds(group, members, count))
+		if (!group->installed || !routes_group_holds(group, members, count))
 			error = request_group(routes, group, members, count);
 		if (error < 0)
 			return error;
 	}
 	sync_multipath(routes, owner, ipv6, group);
 	if (!group && owner->groups[ipv6])
-		routes_kept_group_own(routes, owner->groups[ipv6], NULL);
+		routes_group_own(routes, owner->groups[ipv6], NULL);
 	return 0;
 }
 
@@ -368,7 +368,7 @@ int routes_sync_collect(struct routes *routes)
 			continue;
 		if (group->installed)
 			request_nexthop_deletion(routes, group->id);
-		routes_kept_group_free(routes, group);
+		routes_group_free(routes, group);
 	}
 	while ((nexthop = routes->idle_nexthops)) {
 		routes->idle_nexthops = nexthop->next_idle;
@@ -377,7 +377,7 @@ int routes_sync_collect(struct routes *routes)
 			continue;
 		if (nexthop->installed)
 			request_nexthop_deletion(routes, nexthop->id);
-		routes_kept_nexthop_free(routes, nexthop);
+		routes_nexthop_free(routes, nexthop);
 	}
 	return nl_requests_commit(routes->requests);
 }

@@ -67,17 +67,17 @@ static bool handle_nexthop(struct routes *routes, const struct nexthop_message *
 	if (!message->ours)
 		return false;
 	if (message->member_count == 0)
-		return routes_kept_nexthop_adopt(routes, message) != NULL;
-	group = routes_kept_group_adopt(routes, message->id);
+		return routes_nexthop_adopt(routes, message) != NULL;
+	group = routes_group_adopt(routes, message->id);
 	if (!group)
 		return false;
 	for (i = 0; i < message->member_count; i++) {
-		members[i].nexthop = routes_kept_nexthop_by_id(routes, message->members[i].id);
+		members[i].nexthop = routes_nexthop_by_id(routes, message->members[i].id);
 		members[i].weight = message->members[i].weight;
 	}
-	if (!routes_kept_group_holds(group, members, message->member_count))
+	if (!routes_group_holds(group, members, message->member_count))
 		routes_kept_disturb(routes, group->owner);
-	routes_kept_group_set(routes, group, members, message->member_count);
+	routes_group_set(routes, group, members, message->member_count);
 	return true;
 }
 
@@ -105,7 +105,7 @@ static bool handle_route(struct routes *routes, const struct route_message *mess
 	}
 	before = routes_kept_leads_to(routes, route);
 	routes_kept_route_set(routes, route,
-			      message->unreachable ? NULL : routes_kept_group_by_id(routes, message->nexthop_id));
+			      message->unreachable ? NULL : routes_group_by_id(routes, message->nexthop_id));
 	if (routes_kept_leads_to(routes, route) != before)
 		routes_kept_disturb(routes, route->owner);
 	return true;
@@ -125,13 +125,13 @@ static bool handle_rule(struct routes *routes, const struct rule_message *messag
 
 static bool nexthop_deleted(struct routes *routes, const struct nexthop_message *message)
 {
-	struct nexthop *nexthop = routes_kept_nexthop_by_id(routes, message->id);
-	struct group *group = routes_kept_group_by_id(routes, message->id);
+	struct nexthop *nexthop = routes_nexthop_by_id(routes, message->id);
+	struct group *group = routes_group_by_id(routes, message->id);
 
 	if (group && group->installed)
-		routes_kept_group_lost(routes, group);
+		routes_group_lost(routes, group);
 	if (nexthop)
-		routes_kept_nexthop_lost(routes, nexthop);
+		routes_nexthop_lost(routes, nexthop);
 	return group || nexthop;
 }
 
@@ -170,7 +170,7 @@ static bool handle_link(struct routes *routes, const struct nlmsghdr *message)
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*link) || link->ifi_family != AF_UNSPEC)
 		return false;
 	if (flushes_nexthops(message, link)) {
-		routes_kept_device_lost(routes, link->ifi_index);
+		routes_nexthop_device_lost(routes, link->ifi_index);
 		return routes->disturbed;
 	}
 	/* What was refused for this device may be possible now. */
@@ -219,7 +219,7 @@ static void begin_dump(void *context)
 {
 	struct routes *routes = context;
 
-	routes_kept_prune(routes);
+	routes_group_prune(routes);
 	routes->generation++;
 }
 
@@ -229,12 +229,12 @@ static void lose_unseen_nexthops(struct routes *routes)
 
 	for (slot = 0; slot < NEXTHOP_SLOTS; slot++)
 		if (routes->nexthops[slot] && routes->nexthops[slot]->generation != routes->generation)
-			routes_kept_nexthop_lost(routes, routes->nexthops[slot]);
+			routes_nexthop_lost(routes, routes->nexthops[slot]);
 	for (slot = 0; slot < GROUP_SLOTS; slot++)
 		if (routes->groups[slot] && routes->groups[slot]->installed &&
 		    routes->groups[slot]->generation != routes->generation)
-			routes_kept_group_lost(routes, routes->groups[slot]);
-	routes_kept_prune(routes);
+			routes_group_lost(routes, routes->groups[slot]);
+	routes_group_prune(routes);
 }
 
 static void end_dump(void *context)
