@@ -45,7 +45,8 @@ traffic_start() # directory rate flows
 	background receive_pid host taskset -c 1 "$TOOLS/traffic_receive" -o "$traffic_dir/received.log"
 	traffic_mark start
 	# shellcheck disable=SC2046
-	background send_pid client taskset -c 0 "$TOOLS/traffic_send" -o "$traffic_dir/sent.log" -r "$2" -n "$3" $(traffic_pairs)
+	background send_pid client taskset -c 0 "$TOOLS/traffic_send" -o "$traffic_dir/sent.log" -r "$2" -n "$3" \
+		-s 32 $(traffic_pairs)
 }
 
 # /proc/uptime is not CLOCK_MONOTONIC's resolution, and its origin may differ; the tools' own clock does it.
