@@ -25,6 +25,7 @@ struct addresses;
 
 typedef void addresses_changed_fn(const struct own_address *address, bool present, void *context);
 
+/* *ret_addresses is set before the first callback, so that it may look up; NULL again on failure. */
 int addresses_open(sd_event *loop, addresses_changed_fn *changed, void *context, struct addresses **ret_addresses);
 void addresses_close(struct addresses *addresses);
 

@@ -35,7 +35,7 @@ typedef void links_changed_fn(const struct link *link, void *context);
 /* The interface is gone; link is its last state. */
 typedef void links_removed_fn(const struct link *link, void *context);
 
-/* Returns 0 or -errno. *ret_links is freed by links_close(). */
+/* Returns 0 or -errno. *ret_links is set before the first callback, so that it may look up; NULL again on failure. */
 int links_open(sd_event *loop, links_changed_fn *changed, links_removed_fn *removed, void *context,
 	       struct links **ret_links);
 void links_close(struct links *links);

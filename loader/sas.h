@@ -25,6 +25,7 @@ typedef bool sas_is_own_fn(const struct config_address *address, void *context);
 /* The if_id has outbound SAs now, or has no more. */
 typedef void sas_changed_fn(uint32_t if_id, bool present, void *context);
 
+/* *ret_sas is set before the first callback, so that it may look up; NULL again on failure. */
 int sas_open(sd_event *loop, sas_is_own_fn *is_own, sas_changed_fn *changed, void *context, struct sas **ret_sas);
 void sas_close(struct sas *sas);
 
