@@ -25,7 +25,8 @@ typedef void neighbours_changed_fn(int ifindex, const struct config_address *nex
 int neighbours_open(sd_event *loop, neighbours_changed_fn *changed, void *context, struct neighbours **ret_neighbours);
 void neighbours_close(struct neighbours *neighbours); /* leaves the kernel's entries: steering goes on */
 
-/* Starts to resolve and watch; calls back at once if it is resolved already. Idempotent. Returns 0 or -errno (device
+/* Starts to resolve and watch; calls back at once if it is resolved already, also for
+ * whoever asks again. Returns 0 or -errno (device
  * down: -ENETDOWN; watch again when it is up). */
 int neighbours_watch(struct neighbours *neighbours, int ifindex, const struct config_address *next_hop);
 void neighbours_forget(struct neighbours *neighbours, int ifindex, const struct config_address *next_hop);
