@@ -114,6 +114,9 @@ static int swap(struct build *build)
 	err = datapath_pin(steerd->datapath);
 	datapath_close(old_datapath);
 	model_free(old_model);
+	/* What this configuration does not claim goes with routes_sweep(). */
+	if (steerd->routes)
+		routes_begin(steerd->routes);
 	steerd->routes_stale = true;
 	steerd_settle(steerd);
 	return err;
