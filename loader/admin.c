@@ -28,8 +28,7 @@ static int file_read(struct admin *admin)
 	file = json_load_file(admin->path, 0, &error);
 	if (!json_is_array(json_object_get(file, "out")))
 		err = -EINVAL;
-	json_array_foreach(json_object_get(file, "out"), i, name)
-	{
+	json_array_foreach (json_object_get(file, "out"), i, name) {
 		if (!json_is_string(name))
 			err = -EINVAL;
 		else
@@ -112,7 +111,7 @@ static int file_write(const struct admin *admin)
 	const char *name;
 	int err = -ENOMEM;
 
-	json_object_foreach(admin->out, name, ignored)
+	json_object_foreach (admin->out, name, ignored)
 		json_array_append_new(json_object_get(file, "out"), json_string(name));
 	text = json_dumps(file, JSON_INDENT(1));
 	snprintf(fresh, sizeof(fresh), "%s.new", admin->path);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TCX_INGRESS 46         /* enum bpf_attach_type BPF_TCX_INGRESS, newer than libbpf 1.1's headers */
+#define TCX_INGRESS	46     /* enum bpf_attach_type BPF_TCX_INGRESS, newer than libbpf 1.1's headers */
 #define FILTER_PRIORITY 0xaa57 /* of all our filters; the handle tells the programs apart */
 
 static const char *const program_names[] = {[ATTACH_STEER_TC] = "steer_tc", [ATTACH_TUNNEL_TC] = "tunnel_tc"};

@@ -2,8 +2,9 @@
 /*
  * Programs at tc ingress: TCX links where the kernel has them (6.6), a filter on clsact below.
  *
- * A TCX link is pinned as links/<program>-<device>; a filter is known by its priority and handle. Both outlive the daemon, and
- * both are replaced by one atomic exchange of the program, so that no packet finds the hook empty. Context: the event loop.
+ * A TCX link is pinned as links/<program>-<device>; a filter is known by its priority and handle. Both outlive the
+ * daemon, and both are replaced by one atomic exchange of the program, so that no packet finds the hook empty. Context:
+ * the event loop.
  */
 #ifndef LOADER_ATTACH_TC_H
 #define LOADER_ATTACH_TC_H
@@ -22,7 +23,8 @@ int attach_tc(const struct pins *pins, enum attach_tc_program program, int progr
 /* Takes a program off one device; ifindex 0: the device is gone, only the pin is left. */
 void attach_tc_off(const struct pins *pins, enum attach_tc_program program, int ifindex, const char *device);
 
-/* Takes off what is not wanted: devices that left the configuration, were renamed or are gone. wanted NULL: everything. */
+/* Takes off what is not wanted: devices that left the configuration, were renamed or are gone. wanted NULL: everything.
+ */
 typedef bool attach_tc_wanted_fn(enum attach_tc_program program, int ifindex, const char *device, void *context);
 int attach_tc_sweep(const struct pins *pins, attach_tc_wanted_fn *wanted, void *context);
 

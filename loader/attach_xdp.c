@@ -14,8 +14,8 @@
 
 #include "steer_xdp.skel.h"
 
-#define PROGRAM "steer_xdp"
-#define MAX_MAPS 64
+#define PROGRAM	     "steer_xdp"
+#define MAX_MAPS     64
 #define MAX_VERSIONS 8 /* of ours found on one NIC; more than two only after crashes in the middle of a reload */
 
 const char *attach_xdp_kind_text(enum attach_xdp_kind kind)
@@ -59,7 +59,7 @@ static bool program_is_ours(__u32 program_id, __u32 health_map_id)
 /* What is on the NIC now. */
 struct present {
 	struct xdp_multiprog *all; /* NULL: nothing */
-	bool alone;                /* one program without a dispatcher */
+	bool alone;		   /* one program without a dispatcher */
 	__u32 ours[MAX_VERSIONS];
 	size_t ours_count;
 };
@@ -127,8 +127,7 @@ static int maps_share(const struct datapath *datapath, struct bpf_object *object
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, object)
-	{
+	bpf_object__for_each_map (map, object) {
 		struct bpf_map *theirs = bpf_object__find_map_by_name(datapath->object, bpf_map__name(map));
 		int err = 0;
 

@@ -156,7 +156,8 @@ static void audit_netfilter(struct audit *audit)
 
 	if (audit->config->path == PATH_FAST && !netfilter_forward_rules(&chains) && chains)
 		find(audit, AUDIT_WARNING, "netfilter",
-		     "%zu chain%s with rules on the forward hook: path: fast passes them by; use path: stack where they matter",
+		     "%zu chain%s with rules on the forward hook: path: fast passes them by; use path: stack where "
+		     "they matter",
 		     chains, chains == 1 ? "" : "s");
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * `aa-steer check`: a configuration that parses, looked at as an operator would: what is not redundant, what this box lacks, what
- * passes netfilter by. Each finding names what is wrong and what to do. Reads the box, changes nothing; needs no daemon.
+ * `aa-steer check`: a configuration that parses, looked at as an operator would: what is not redundant, what this box
+ * lacks, what passes netfilter by. Each finding names what is wrong and what to do. Reads the box, changes nothing;
+ * needs no daemon.
  */
 #ifndef LOADER_AUDIT_H
 #define LOADER_AUDIT_H

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#define NS_PER_MS 1000000ull
+#define NS_PER_MS     1000000ull
 #define NS_PER_SECOND 1000000000ull
 
 static inline uint64_t clock_read_ns(clockid_t clock)

@@ -12,7 +12,7 @@
 #include "clock.h"
 #include "steerd.h"
 
-#define PROGRESS_NS NS_PER_SECOND
+#define PROGRESS_NS	  NS_PER_SECOND
 #define EVENTS_BY_DEFAULT 100
 
 struct waiter {
@@ -48,8 +48,8 @@ static struct target target_find(const struct steerd *steerd, const char *name)
 
 static json_t *target_result(const struct target *target)
 {
-	return json_pack("{s:s, s:s, s:s}", "name", target->unit->name, "state",
-			 unit_state_text(target->unit->state), "reason", target->unit->reason);
+	return json_pack("{s:s, s:s, s:s}", "name", target->unit->name, "state", unit_state_text(target->unit->state),
+			 "reason", target->unit->reason);
 }
 
 static void target_judge(struct steerd *steerd, const struct target *target)
@@ -165,16 +165,14 @@ static int on_waiter_timer(sd_event_source *source, uint64_t usec, void *context
 	(void)usec;
 	if (waiter_check(waiter))
 		return 0;
-	control_progress(waiter->request,
-			 json_pack("{s:s, s:s, s:I}", "name", target.unit->name, "state",
-				   unit_state_text(target.unit->state), "rx_pps",
-				   (json_int_t)target_rx_pps(waiter->steerd, &target)));
+	control_progress(waiter->request, json_pack("{s:s, s:s, s:I}", "name", target.unit->name, "state",
+						    unit_state_text(target.unit->state), "rx_pps",
+						    (json_int_t)target_rx_pps(waiter->steerd, &target)));
 	sd_event_source_set_time(source, waiter_next_ns(waiter) / 1000 + 1);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-static void wait_drained(struct steerd *steerd, struct control_request *request, const char *name,
-			 uint64_t deadline_ms)
+static void wait_drained(struct steerd *steerd, struct control_request *request, const char *name, uint64_t deadline_ms)
 {
 	struct waiter *waiter = calloc(1, sizeof(*waiter));
 
@@ -227,19 +225,20 @@ static void run_drain(struct control_request *request, json_t *arguments, void *
 		control_fail(request, EXIT_FAILED, "no instance or tunnel is called '%s'", name);
 		return;
 	}
-	cut = target.unit->facts.admin_out || force ? NULL :
-						      judge_cut_by(steerd->model, target.instance, target.tunnel);
+	cut = target.unit->facts.admin_out || force ? NULL
+						    : judge_cut_by(steerd->model, target.instance, target.tunnel);
 	if (cut) {
 		control_fail(request, EXIT_REFUSED,
-			     "refused: without '%s' connection '%s' has no usable tunnel left (--force does it all the same)",
+			     "refused: without '%s' connection '%s' has no usable tunnel left (--force does it all the "
+			     "same)",
 			     name, cut->config->name);
 		return;
 	}
 	if (!target.unit->facts.admin_out) {
 		err = target_set_out(steerd, &target, true);
 		if (err) {
-			control_fail(request, EXIT_FAILED, "'%s' stays in: this cannot be remembered on disk: %s",
-				     name, strerror(-err));
+			control_fail(request, EXIT_FAILED, "'%s' stays in: this cannot be remembered on disk: %s", name,
+				     strerror(-err));
 			return;
 		}
 	}
@@ -336,7 +335,7 @@ static void events_follow(struct steerd *steerd, struct control_request *request
 		control_fail(request, EXIT_FAILED, "out of memory");
 		return;
 	}
-	json_array_foreach(last, i, event)
+	json_array_foreach (last, i, event)
 		control_event(request, json_incref(event));
 	follower->steerd = steerd;
 	follower->request = request;
@@ -439,9 +438,9 @@ static void run_unload(struct control_request *request, json_t *arguments, void 
 }
 
 const struct control_command commands_table[] = {
-	{"status", false, run_status},	 {"where", false, run_where},	 {"events", false, run_events},
-	{"version", false, run_version}, {"drain", true, run_drain},	 {"undrain", true, run_undrain},
-	{"reload", true, run_reload},	 {"unload", true, run_unload},	 {NULL, false, NULL},
+	{"status", false, run_status},	 {"where", false, run_where},  {"events", false, run_events},
+	{"version", false, run_version}, {"drain", true, run_drain},   {"undrain", true, run_undrain},
+	{"reload", true, run_reload},	 {"unload", true, run_unload}, {NULL, false, NULL},
 };
 
 void commands_close(struct steerd *steerd)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The schema of aa-steer.yaml: one reader a key, tables of keys a mapping. What concerns more than one key is config_check.c's.
+ * The schema of aa-steer.yaml: one reader a key, tables of keys a mapping. What concerns more than one key is
+ * config_check.c's.
  */
 #include "config.h"
 
@@ -13,7 +14,7 @@
 #include "config_values.h"
 
 #define FILE_BYTES_MAX (64u << 20)
-#define COUNT(table) (sizeof(table) / sizeof(*(table)))
+#define COUNT(table)   (sizeof(table) / sizeof(*(table)))
 
 /* Reads a scalar by one of config_values.h and complains in its words. */
 #define READ_VALUE(reader, node, parse, ...)                                                                           \
@@ -55,7 +56,8 @@ static void read_device(struct config_reader *reader, const yaml_node_t *node, c
 	READ_VALUE(reader, node, config_value_device, device);
 }
 
-/* --- gateway ------------------------------------------------------------------------------------------------------- */
+/* --- gateway -------------------------------------------------------------------------------------------------------
+ */
 
 static void gateway_name(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
@@ -137,16 +139,17 @@ static void gateway_outside(struct config_reader *reader, const yaml_node_t *nod
 static void read_gateway(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
 	static const struct config_field fields[] = {
-		{"name", true, gateway_name},		{"mode", false, gateway_mode},
-		{"inside", true, gateway_inside},	{"outside", false, gateway_outside},
-		{"path", false, gateway_path},		{"install-routes", false, gateway_routes},
+		{"name", true, gateway_name},	    {"mode", false, gateway_mode},
+		{"inside", true, gateway_inside},   {"outside", false, gateway_outside},
+		{"path", false, gateway_path},	    {"install-routes", false, gateway_routes},
 		{"hash-seed", false, gateway_seed},
 	};
 
 	config_reader_mapping(reader, node, fields, COUNT(fields), target);
 }
 
-/* --- instances ----------------------------------------------------------------------------------------------------- */
+/* --- instances -----------------------------------------------------------------------------------------------------
+ */
 
 static void instance_name(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
@@ -208,7 +211,8 @@ static void read_instances(struct config_reader *reader, const yaml_node_t *node
 		config_reader_item(reader, node, i, instance_read, &config->instances[i]);
 }
 
-/* --- connections --------------------------------------------------------------------------------------------------- */
+/* --- connections ---------------------------------------------------------------------------------------------------
+ */
 
 static void tunnel_name(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
@@ -317,7 +321,8 @@ static void connection_tunnels(struct config_reader *reader, const yaml_node_t *
 	size_t count = config_reader_items(reader, node, MAX_MEMBERS);
 
 	if (node->type == YAML_SEQUENCE_NODE && !count)
-		config_reader_fault(reader, node, "lists no tunnel; it needs one at least (route-based: with a device)");
+		config_reader_fault(reader, node,
+				    "lists no tunnel; it needs one at least (route-based: with a device)");
 	connection->tunnels = calloc(count + 1, sizeof(*connection->tunnels));
 	if (!connection->tunnels) {
 		reader->out_of_memory = true;
@@ -357,7 +362,8 @@ static void read_connections(struct config_reader *reader, const yaml_node_t *no
 		config_reader_item(reader, node, i, connection_read, &config->connections[i]);
 }
 
-/* --- the file ------------------------------------------------------------------------------------------------------ */
+/* --- the file ------------------------------------------------------------------------------------------------------
+ */
 
 static void root_read(struct config_reader *reader, const yaml_node_t *root)
 {

@@ -2,7 +2,8 @@
 /*
  * The configuration as a value: what aa-steer.yaml says, checked and complete, and nothing about what runs.
  *
- * Pure: reads text, allocates, knows no kernel. Called by main at start, by control at reload, by --check, by tests and the fuzzer.
+ * Pure: reads text, allocates, knows no kernel. Called by main at start, by control at reload, by --check, by tests and
+ * the fuzzer.
  */
 #ifndef LOADER_CONFIG_H
 #define LOADER_CONFIG_H
@@ -20,36 +21,36 @@ enum config_path { PATH_FAST, PATH_STACK };
 
 /* An address or a network; IPv4 as ::ffff:a.b.c.d. */
 struct config_address {
-	uint8_t byte[16];  /* network order; host bits of a network are zero */
-	uint8_t length;    /* prefix length, 0..128; of an IPv4 network 96 + n; of a single address 128 */
+	uint8_t byte[16]; /* network order; host bits of a network are zero */
+	uint8_t length;	  /* prefix length, 0..128; of an IPv4 network 96 + n; of a single address 128 */
 	bool is_ipv4;
 };
 
 struct config_instance {
 	char name[NAME_BYTES];
 	struct config_address public;
-	bool remote;               /* `via` and `dev` are given: another box */
+	bool remote;		   /* `via` and `dev` are given: another box */
 	struct config_address via; /* remote only: its next hop ... */
-	char dev[IFNAMSIZ];        /* ... behind this NIC */
+	char dev[IFNAMSIZ];	   /* ... behind this NIC */
 	unsigned line;
 };
 
 struct config_tunnel {
 	char name[NAME_BYTES];
-	unsigned instance;         /* index in config.instances */
-	char device[IFNAMSIZ];     /* local instance only */
-	bool has_via;              /* the device is Ethernet-like ... */
+	unsigned instance;	   /* index in config.instances */
+	char device[IFNAMSIZ];	   /* local instance only */
+	bool has_via;		   /* the device is Ethernet-like ... */
 	struct config_address via; /* ... and this is the next hop behind it */
-	uint16_t weight;           /* MIN_WEIGHT..MAX_WEIGHT */
+	uint16_t weight;	   /* MIN_WEIGHT..MAX_WEIGHT */
 	unsigned line;
 };
 
 struct config_connection {
 	char name[NAME_BYTES];
 	struct config_address *remote; /* sorted; owned by the config */
-	size_t remote_count;           /* 1.. */
+	size_t remote_count;	       /* 1.. */
 	struct config_tunnel *tunnels; /* in the file's order: the index is the member's ordinal; owned by the config */
-	size_t tunnel_count;           /* 1..MAX_MEMBERS */
+	size_t tunnel_count;	       /* 1..MAX_MEMBERS */
 	unsigned line;
 };
 
@@ -67,7 +68,7 @@ struct config {
 	size_t instance_count; /* 1..MAX_INSTANCES */
 	struct config_connection *connections;
 	size_t connection_count; /* 0..MAX_CONNECTIONS */
-	size_t tunnel_count;     /* over all connections, at most MAX_TUNNELS */
+	size_t tunnel_count;	 /* over all connections, at most MAX_TUNNELS */
 };
 
 /* One fault of a file, or one doubt about it. Line and column count from 1; 0 where no place can be named. */
@@ -83,9 +84,9 @@ struct config_faults {
 };
 
 /*
- * Reads a whole configuration file. On success stores a config at *ret_config, to be freed by config_free(). Every fault of
- * the file is added to *faults (initialise with zero, free with config_faults_free()).
- * Returns 0; -EINVAL if there is any fault; -errno if the file cannot be read (one fault says so).
+ * Reads a whole configuration file. On success stores a config at *ret_config, to be freed by config_free(). Every
+ * fault of the file is added to *faults (initialise with zero, free with config_faults_free()). Returns 0; -EINVAL if
+ * there is any fault; -errno if the file cannot be read (one fault says so).
  */
 int config_load(const char *path, struct config **ret_config, struct config_faults *faults);
 

@@ -44,8 +44,7 @@ static const struct config_instance *instance_find(const struct config *config, 
 static void reference_check(struct config_reader *reader, const struct config_reference *reference)
 {
 	struct config_tunnel *tunnel = reference->tunnel;
-	const struct config_instance *instance =
-		instance_find(reader->config, reference->instance, &tunnel->instance);
+	const struct config_instance *instance = instance_find(reader->config, reference->instance, &tunnel->instance);
 	const char *complaint = NULL;
 
 	if (!instance) {
@@ -102,7 +101,9 @@ void config_check(struct config_reader *reader)
 
 	for (size_t i = 0; i < reader->reference_count; i++)
 		reference_check(reader, &reader->references[i]);
-	config_reader_claims_check(reader, &reader->names, "is a name that is taken; instances, connections and tunnels share one set of names");
+	config_reader_claims_check(
+		reader, &reader->names,
+		"is a name that is taken; instances, connections and tunnels share one set of names");
 	config_reader_claims_check(reader, &reader->devices, "is named already, and has one task");
 	config_reader_claims_check(reader, &reader->outside, "stands here already");
 	config_reader_claims_check(reader, &reader->prefixes, "leads somewhere already");

@@ -39,10 +39,10 @@ static bool first_visit(struct config_reader *reader, const yaml_node_t *node)
 
 static const char *kind_text(const yaml_node_t *node)
 {
-	return node->type == YAML_MAPPING_NODE	? "a mapping" :
-	       node->type == YAML_SEQUENCE_NODE ? "a list" :
-	       config_reader_is_null(node)	? "nothing" :
-						  "a single value";
+	return node->type == YAML_MAPPING_NODE	  ? "a mapping"
+	       : node->type == YAML_SEQUENCE_NODE ? "a list"
+	       : config_reader_is_null(node)	  ? "nothing"
+						  : "a single value";
 }
 
 bool config_reader_is_null(const yaml_node_t *node)
@@ -253,8 +253,8 @@ void config_reader_claims_check(struct config_reader *reader, struct config_clai
 			first = claim;
 			continue;
 		}
-		config_faults_add(reader->faults, claim->line, claim->column, "%s: '%s' %s (line %u, %s)",
-				  claim->path, claim->text, what, first->line, first->path);
+		config_faults_add(reader->faults, claim->line, claim->column, "%s: '%s' %s (line %u, %s)", claim->path,
+				  claim->text, what, first->line, first->path);
 	}
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Walks a YAML document by a schema: tables of fields say which keys a mapping may have and what reads each one's value.
+ * Walks a YAML document by a schema: tables of fields say which keys a mapping may have and what reads each one's
+ * value.
  *
- * libyaml rather than a library that maps YAML onto structs, because those stop at the first fault; here every fault of a file
- * is told at once, with the line and column that libyaml keeps for each node. Aliases are refused: no node is read twice, so
- * no small file can unfold into a large one. Pure.
+ * libyaml rather than a library that maps YAML onto structs, because those stop at the first fault; here every fault of
+ * a file is told at once, with the line and column that libyaml keeps for each node. Aliases are refused: no node is
+ * read twice, so no small file can unfold into a large one. Pure.
  */
 #ifndef LOADER_CONFIG_READER_H
 #define LOADER_CONFIG_READER_H
@@ -40,7 +41,7 @@ struct config_reader {
 	bool *visited; /* by node */
 	struct config_faults *faults;
 	struct config *config;
-	char path[CONFIG_PATH_BYTES]; /* of the node that is being read */
+	char path[CONFIG_PATH_BYTES];				/* of the node that is being read */
 	struct config_claims names, devices, outside, prefixes; /* a NIC may be inside and outside both */
 	struct config_reference *references;
 	size_t reference_count, reference_room;

@@ -30,7 +30,7 @@ const char *config_value_address(const char *text, struct config_address *ret_ad
 static void host_bits_clear(struct config_address *network)
 {
 	for (unsigned bit = network->length; bit < 128; bit++)
-		network->byte[bit / 8] &= (uint8_t)~(0x80u >> bit % 8);
+		network->byte[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
 }
 
 const char *config_value_network(const char *text, struct config_address *ret_network,

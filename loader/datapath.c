@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A generation's life: load with the state maps taken over, map, pin, close. Access to single maps is in datapath_maps.c. */
+/* A generation's life: load with the state maps taken over, map, pin, close. Access to single maps is in
+ * datapath_maps.c. */
 #include "datapath.h"
 
 #include <bpf/bpf.h>
@@ -114,7 +115,8 @@ static int maps_map(struct datapath *datapath)
 	       map_memory(skeleton->maps.instance_health, &datapath->maps.instance_health) ?:
 	       map_memory(skeleton->maps.tunnels, &datapath->maps.tunnels) ?:
 	       map_memory(skeleton->maps.instances, &datapath->maps.instances) ?:
-	       map_memory(skeleton->maps.rows, &datapath->rows);
+	       map_memory(skeleton->maps.rows, &datapath->rows) ?:
+	       map_memory(skeleton->maps.gateway, &datapath->gateway);
 }
 
 static void sizes_set(struct datapath *datapath, const struct datapath_options *options)
@@ -139,9 +141,9 @@ static void counters_copy(const struct datapath *datapath)
 	__u32 length = sizeof(info), fresh_length = sizeof(fresh_info);
 	struct counters *values = calloc((size_t)cpus, sizeof(*values));
 
-	if (old < 0 || !values || !datapath_abi_is_ours(&datapath->pins) || bpf_obj_get_info_by_fd(old, &info, &length) ||
-	    bpf_obj_get_info_by_fd(fresh, &fresh_info, &fresh_length) || info.id == fresh_info.id ||
-	    info.value_size != sizeof(*values))
+	if (old < 0 || !values || !datapath_abi_is_ours(&datapath->pins) ||
+	    bpf_obj_get_info_by_fd(old, &info, &length) || bpf_obj_get_info_by_fd(fresh, &fresh_info, &fresh_length) ||
+	    info.id == fresh_info.id || info.value_size != sizeof(*values))
 		goto out;
 	for (__u32 i = 0; i < info.max_entries && i < fresh_info.max_entries; i++)
 		if (!bpf_map_lookup_elem(old, &i, values))
@@ -208,8 +210,7 @@ int datapath_pin(const struct datapath *datapath)
 	struct bpf_map *map;
 	int err = 0;
 
-	bpf_object__for_each_map(map, datapath->object)
-	{
+	bpf_object__for_each_map (map, datapath->object) {
 		if (!bpf_map__is_internal(map))
 			err = err ?: pins_put(datapath->pins.maps, bpf_map__name(map), bpf_map__fd(map));
 	}
@@ -226,6 +227,7 @@ void datapath_close(struct datapath *datapath)
 		unmap_memory(datapath->skeleton->maps.tunnels, datapath->maps.tunnels);
 		unmap_memory(datapath->skeleton->maps.instances, datapath->maps.instances);
 		unmap_memory(datapath->skeleton->maps.rows, datapath->rows);
+		unmap_memory(datapath->skeleton->maps.gateway, datapath->gateway);
 		steer_tc__destroy(datapath->skeleton);
 	}
 	free(datapath);

@@ -2,10 +2,10 @@
 /*
  * One generation of programs and maps: loaded, filled, pinned, and given to hooks. The daemon's only way to the maps.
  *
- * Configuration maps are new in every generation; state maps (health, counters, drops, passes) are taken over from the pins, so
- * a generation can be built in full beside the one that forwards, and replace it hook by hook (attach_tc.h, attach_xdp.h).
- * Until datapath_pin() nothing of it can be seen from outside, and closing it leaves no trace.
- * Context: the daemon's event loop.
+ * Configuration maps are new in every generation; state maps (health, counters, drops, passes) are taken over from the
+ * pins, so a generation can be built in full beside the one that forwards, and replace it hook by hook (attach_tc.h,
+ * attach_xdp.h). Until datapath_pin() nothing of it can be seen from outside, and closing it leaves no trace. Context:
+ * the daemon's event loop.
  */
 #ifndef LOADER_DATAPATH_H
 #define LOADER_DATAPATH_H
@@ -32,12 +32,13 @@ struct datapath_options {
 
 struct datapath {
 	struct pins pins;
-	struct model_maps maps;   /* by index; mapped, so a store is all it takes */
-	struct row *rows;         /* mapped; written before the generation is attached */
+	struct model_maps maps;	 /* by index; mapped, so a store is all it takes */
+	struct row *rows;	 /* mapped; written before the generation is attached */
+	struct gateway *gateway; /* mapped; prefix_changes is raised after each change of a prefix */
 	uint32_t row_entries;
 	uint32_t tunnel_entries;
-	int steer_tc_fd;          /* program for tc ingress of inside NICs */
-	int tunnel_tc_fd;         /* program for tc ingress of tunnel devices */
+	int steer_tc_fd;  /* program for tc ingress of inside NICs */
+	int tunnel_tc_fd; /* program for tc ingress of tunnel devices */
 	uint64_t hash_seed;
 	bool path_stack;
 	struct bpf_object *object; /* holds all maps: attach_xdp.c shares them */
@@ -55,8 +56,8 @@ int datapath_pin(const struct datapath *datapath);
 void datapath_close(struct datapath *datapath);
 
 /*
- * The names that pinned maps of this ABI give to indexes; nothing (and 0) where none are pinned or the ABI is another one.
- * Freed by datapath_indexes_free().
+ * The names that pinned maps of this ABI give to indexes; nothing (and 0) where none are pinned or the ABI is another
+ * one. Freed by datapath_indexes_free().
  */
 int datapath_indexes(const char *gateway, struct model_indexes *ret_indexes);
 void datapath_indexes_free(struct model_indexes *indexes);

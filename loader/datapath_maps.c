@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../maps/gateway.h"
 #include "datapath.h"
 #include "steer_tc.skel.h"
 
@@ -28,8 +29,8 @@ int datapath_set_connection(struct datapath *datapath, uint32_t index, const str
 
 int datapath_connection(const struct datapath *datapath, uint32_t index, struct connection *ret_connection)
 {
-	return bpf_map_lookup_elem(bpf_map__fd(datapath->skeleton->maps.connections), &index, ret_connection) ? -errno :
-														0;
+	return bpf_map_lookup_elem(bpf_map__fd(datapath->skeleton->maps.connections), &index, ret_connection) ? -errno
+													      : 0;
 }
 
 static struct prefix_key prefix_key_of(const struct config_address *prefix)
@@ -40,19 +41,27 @@ static struct prefix_key prefix_key_of(const struct config_address *prefix)
 	return key;
 }
 
+/* The programs cache what they found in `prefixes`; this voids it. After the change, so that none caches what was
+ * before. */
+static int prefixes_changed(struct datapath *datapath, int err)
+{
+	__atomic_fetch_add(&datapath->gateway->prefix_changes, 1, __ATOMIC_SEQ_CST);
+	return err;
+}
+
 int datapath_set_prefix(struct datapath *datapath, const struct config_address *prefix, uint32_t connection)
 {
 	struct prefix_key key = prefix_key_of(prefix);
 	struct prefix value = {.connection = connection};
 
-	return map_set(datapath->skeleton->maps.prefixes, &key, &value);
+	return prefixes_changed(datapath, map_set(datapath->skeleton->maps.prefixes, &key, &value));
 }
 
 int datapath_remove_prefix(struct datapath *datapath, const struct config_address *prefix)
 {
 	struct prefix_key key = prefix_key_of(prefix);
 
-	return map_remove(datapath->skeleton->maps.prefixes, &key);
+	return prefixes_changed(datapath, map_remove(datapath->skeleton->maps.prefixes, &key));
 }
 
 int datapath_set_device(struct datapath *datapath, int ifindex, const struct device *device)
@@ -67,8 +76,8 @@ int datapath_remove_device(struct datapath *datapath, int ifindex)
 
 int datapath_set_remote_port(struct datapath *datapath, uint32_t instance, int ifindex)
 {
-	return ifindex ? map_set(datapath->skeleton->maps.remote_ports, &instance, &ifindex) :
-			 map_remove(datapath->skeleton->maps.remote_ports, &instance);
+	return ifindex ? map_set(datapath->skeleton->maps.remote_ports, &instance, &ifindex)
+		       : map_remove(datapath->skeleton->maps.remote_ports, &instance);
 }
 
 /* Reads tunnels in batches: one call copies the counters of many, on all CPUs. */

@@ -185,7 +185,8 @@ static bool unit_next_hop(struct unit *unit, int ifindex, const struct config_ad
 	return true;
 }
 
-/* Called back while a next hop is being watched for a model that does not run yet, too: facts_gather() judges that one whole. */
+/* Called back while a next hop is being watched for a model that does not run yet, too: facts_gather() judges that one
+ * whole. */
 void facts_next_hop_changed(int ifindex, const struct config_address *next_hop, bool present, const uint8_t mac[6],
 			    void *context)
 {
@@ -304,8 +305,9 @@ static int count_network(const struct own_address *own, void *context)
 }
 
 /*
- * The box's own addresses, and the networks that it is on, are the kernel's even where a connection's prefix covers them, as they
- * are in any routing table. A prefix that is configured to the bit is steered all the same: somebody wrote it down.
+ * The box's own addresses, and the networks that it is on, are the kernel's even where a connection's prefix covers
+ * them, as they are in any routing table. A prefix that is configured to the bit is steered all the same: somebody
+ * wrote it down.
  */
 void facts_own_address(struct steerd *steerd, const struct model *model, struct datapath *datapath,
 		       const struct own_address *own, bool present)

@@ -170,8 +170,8 @@ int fill(const struct model *model, const struct fill_plan *plan, struct datapat
 					 profile->rows);
 	}
 	for (size_t c = 0; c < model->config->connection_count && !err; c++)
-		err = fill_connection(&model->connections[c], &plan->profiles[plan->profile_of[c]], datapath) ?:
-		      fill_prefixes(&model->connections[c], datapath);
+		err = fill_connection(&model->connections[c], &plan->profiles[plan->profile_of[c]], datapath)
+			      ?: fill_prefixes(&model->connections[c], datapath);
 	if (!err)
 		fill_names(model, datapath);
 	return err;

@@ -2,7 +2,8 @@
 /*
  * From a model to the contents of a generation's configuration maps.
  *
- * Connections whose members have the same weights and tiers share a profile, that is, a run of rows. Context: start and reload.
+ * Connections whose members have the same weights and tiers share a profile, that is, a run of rows. Context: start and
+ * reload.
  */
 #ifndef LOADER_FILL_H
 #define LOADER_FILL_H
@@ -20,7 +21,8 @@ int fill_plan(const struct model *model, struct fill_plan **ret_plan);
 uint32_t fill_plan_rows(const struct fill_plan *plan);
 void fill_plan_free(struct fill_plan *plan);
 
-/* Writes connections, rows, configured prefixes, and the names and places in tunnels and instances. Returns 0 or -errno. */
+/* Writes connections, rows, configured prefixes, and the names and places in tunnels and instances. Returns 0 or
+ * -errno. */
 int fill(const struct model *model, const struct fill_plan *plan, struct datapath *datapath);
 
 #endif

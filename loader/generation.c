@@ -2,9 +2,10 @@
 /*
  * A configuration becomes what runs: start, reload and upgrade are this one way.
  *
- * Everything that can fail is done beside the running generation: read the file, find indexes, load programs, fill maps, gather
- * facts. Then the hooks are given the new programs one by one, each atomically, the maps are pinned over the old ones, and
- * the old generation is let go. A daemon that dies at any point leaves hooks with one generation or the other, both whole.
+ * Everything that can fail is done beside the running generation: read the file, find indexes, load programs, fill
+ * maps, gather facts. Then the hooks are given the new programs one by one, each atomically, the maps are pinned over
+ * the old ones, and the old generation is let go. A daemon that dies at any point leaves hooks with one generation or
+ * the other, both whole.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -37,7 +38,8 @@ static void devices_fill(struct build *build)
 		if ((link = links_by_name(build->steerd->links, config->inside[i])))
 			hooks_describe(build->model, build->datapath, link);
 	for (size_t i = 0; i < config->instance_count; i++)
-		if (config->instances[i].remote && (link = links_by_name(build->steerd->links, config->instances[i].dev)))
+		if (config->instances[i].remote &&
+		    (link = links_by_name(build->steerd->links, config->instances[i].dev)))
 			hooks_describe(build->model, build->datapath, link);
 	for (size_t t = 0; t < config->tunnel_count; t++)
 		if ((link = links_by_index(build->steerd->links, build->model->tunnels[t].unit.ifindex)))
@@ -72,7 +74,6 @@ static int datapath_build(struct build *build)
 	addresses_each(build->steerd->addresses, own_address_fill, build);
 	return 0;
 }
-
 
 static int build_all(struct build *build, struct config *config, char *error, size_t error_size)
 {

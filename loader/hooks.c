@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Programs on devices: steer_tc and steer_xdp on inside NICs, tunnel_tc on tunnel devices, and the map `devices` that they read.
+ * Programs on devices: steer_tc and steer_xdp on inside NICs, tunnel_tc on tunnel devices, and the map `devices` that
+ * they read.
  *
  * A NIC that is missing, down or refuses is no reason not to run: status names it, and its return is taken up.
  */
@@ -140,8 +141,8 @@ static bool is_wanted(enum attach_tc_program program, int ifindex, const char *d
 	const struct steerd *steerd = context;
 
 	(void)ifindex;
-	return program == ATTACH_STEER_TC ? is_inside(steerd->model, device) :
-					    model_tunnel_by_device(steerd->model, device) != NULL;
+	return program == ATTACH_STEER_TC ? is_inside(steerd->model, device)
+					  : model_tunnel_by_device(steerd->model, device) != NULL;
 }
 
 void hooks_attach_all(struct steerd *steerd)

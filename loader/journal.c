@@ -15,7 +15,7 @@
 struct journal {
 	json_t *events; /* array, oldest first */
 	char *path;
-	FILE *file;     /* NULL: cannot be written */
+	FILE *file; /* NULL: cannot be written */
 	long length_bytes;
 	journal_listener_fn *listener;
 	void *context;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What happened: the last JOURNAL_EVENTS events in memory, all of them in a file of one JSON object a line, which is read back at
- * start and turned over at JOURNAL_FILE_BYTES (one older file is kept).
+ * What happened: the last JOURNAL_EVENTS events in memory, all of them in a file of one JSON object a line, which is
+ * read back at start and turned over at JOURNAL_FILE_BYTES (one older file is kept).
  *
  * An event is an object with "time" (RFC 3339, UTC, set here), "what", "message", and where they apply "name",
  * "connection", "instance", "cause". A file that cannot be written loses events from the file, nothing else.

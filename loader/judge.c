@@ -6,13 +6,14 @@
 
 #include "clock.h"
 
-/* Stores the causes that are the daemon's, each by its own byte: BPF may write probe_dead of the same word at any time. */
+/* Stores the causes that are the daemon's, each by its own byte: BPF may write probe_dead of the same word at any time.
+ */
 static void health_store(struct unit *unit)
 {
 #define X_aa_steerd(field)                                                                                             \
 	if (unit->health->field != unit->facts.field)                                                                  \
 		__atomic_store_n(&unit->health->field, unit->facts.field, __ATOMIC_RELEASE);
-#define X_bpf(field) unit->facts.field = __atomic_load_n(&unit->health->field, __ATOMIC_ACQUIRE);
+#define X_bpf(field)	       unit->facts.field = __atomic_load_n(&unit->health->field, __ATOMIC_ACQUIRE);
 #define X(field, word, writer) X_##writer(field)
 	HEALTH_CAUSES(X)
 #undef X
@@ -93,8 +94,8 @@ static void connection_decide(const struct judge *judge, struct model_connection
 	for (size_t t = 0; t < connection->config->tunnel_count; t++)
 		tunnel_decide(judge, &connection->tunnels[t], best_tier);
 
-	state = !instances ? CONNECTION_DOWN :
-			     (instances & (instances - 1) ? CONNECTION_REDUNDANT : CONNECTION_AT_RISK);
+	state = !instances ? CONNECTION_DOWN
+			   : (instances & (instances - 1) ? CONNECTION_REDUNDANT : CONNECTION_AT_RISK);
 	if (state == before)
 		return;
 	connection->state = state;

@@ -2,10 +2,10 @@
 /*
  * The one that decides: facts -> causes in the health maps -> states.
  *
- * Whoever learns a fact writes it into unit->facts and calls here. First the cause's byte is stored in the map, which is
- * the failover (or the return) itself; once the event loop has no more such news, the states that follow are worked out and
- * told to the listener.
- * Causes that BPF writes are read, never stored. Context: the daemon's event loop. Pure but for the stores.
+ * Whoever learns a fact writes it into unit->facts and calls here. First the cause's byte is stored in the map, which
+ * is the failover (or the return) itself; once the event loop has no more such news, the states that follow are worked
+ * out and told to the listener. Causes that BPF writes are read, never stored. Context: the daemon's event loop. Pure
+ * but for the stores.
  */
 #ifndef LOADER_JUDGE_H
 #define LOADER_JUDGE_H
@@ -19,9 +19,9 @@ struct judge_change {
 	enum judge_subject subject;
 	const char *name;
 	const char *connection; /* of a tunnel or connection; else NULL */
-	const char *instance;   /* of a tunnel or instance; else NULL */
+	const char *instance;	/* of a tunnel or instance; else NULL */
 	const char *from, *to;
-	const char *reason;     /* "" where there is nothing to say */
+	const char *reason; /* "" where there is nothing to say */
 };
 
 struct judge {
@@ -34,7 +34,8 @@ void judge_tunnel(struct model_tunnel *tunnel);
 void judge_instance(struct model *model, struct model_instance *instance);
 void judge_all(struct model *model);
 
-/* Works out the states that the stores since the last call led to. One call for a thousand changes is as good as a thousand. */
+/* Works out the states that the stores since the last call led to. One call for a thousand changes is as good as a
+ * thousand. */
 void judge_settle(const struct judge *judge, struct model *model);
 
 /* What would be left without this unit? The first connection with no usable tunnel then that has one now, or NULL. */

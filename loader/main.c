@@ -2,7 +2,8 @@
 /*
  * aa-steerd: arguments, signals, the service manager. All else hangs on the event loop that runs here (steerd.h).
  *
- * SIGHUP reloads; SIGTERM and SIGINT end the daemon and leave the programs forwarding. --check looks at a file and runs nothing.
+ * SIGHUP reloads; SIGTERM and SIGINT end the daemon and leave the programs forwarding. --check looks at a file and runs
+ * nothing.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -19,17 +20,17 @@
 
 #define CONFIG_PATH "/etc/aa-steer/aa-steer.yaml"
 
-static const char usage[] =
-	"usage: aa-steerd [-c FILE]           load and run a gateway, in the foreground\n"
-	"       aa-steerd --check FILE [-j]   validate and audit a configuration\n"
-	"\n"
-	"  -c, --config FILE   configuration (" CONFIG_PATH ")\n"
-	"      --check FILE    0 sound, 1 warnings, 2 errors\n"
-	"  -j, --json          findings as JSON\n"
-	"  -h, --help\n"
-	"  -V, --version\n"
-	"\n"
-	"SIGHUP reloads the file. SIGTERM ends the daemon and leaves its programs forwarding; aa-steer unload takes them off.\n";
+static const char usage[] = "usage: aa-steerd [-c FILE]           load and run a gateway, in the foreground\n"
+			    "       aa-steerd --check FILE [-j]   validate and audit a configuration\n"
+			    "\n"
+			    "  -c, --config FILE   configuration (" CONFIG_PATH ")\n"
+			    "      --check FILE    0 sound, 1 warnings, 2 errors\n"
+			    "  -j, --json          findings as JSON\n"
+			    "  -h, --help\n"
+			    "  -V, --version\n"
+			    "\n"
+			    "SIGHUP reloads the file. SIGTERM ends the daemon and leaves its programs forwarding; "
+			    "aa-steer unload takes them off.\n";
 
 static json_t *fault_json(const struct config_fault *fault)
 {
@@ -55,7 +56,7 @@ static int check(const char *path, bool as_json)
 	} else {
 		for (size_t i = 0; i < faults.count; i++)
 			config_fault_print(stderr, path, &faults.fault[i]);
-		json_array_foreach(findings, at, finding)
+		json_array_foreach (findings, at, finding)
 			printf("%s: %s: %s\n", json_string_value(json_object_get(finding, "level")),
 			       json_string_value(json_object_get(finding, "subject")),
 			       json_string_value(json_object_get(finding, "message")));

@@ -147,7 +147,8 @@ static uint32_t index_free(const bool *taken, uint32_t from, uint32_t limit)
 
 /*
  * Gives every name its index: the one it had, else the lowest that nobody had, for the generation that still runs knows
- * indexes by their old names. Only when there are none left are indexes of names that went given away. Stores them in ret_index.
+ * indexes by their old names. Only when there are none left are indexes of names that went given away. Stores them in
+ * ret_index.
  */
 static int indexes_assign(const char **names, size_t count, char (*before)[NAME_BYTES], uint32_t before_count,
 			  uint32_t limit, uint32_t *ret_index)
@@ -193,8 +194,8 @@ out:
 static void unit_init(struct unit *unit, const char *name, const char *device, const struct config_address *via,
 		      uint64_t now_ns)
 {
-	*unit = (struct unit){.name = name, .device = device, .via = via, .state = UNIT_DOWN, .reason = "",
-			      .since_ns = now_ns};
+	*unit = (struct unit){
+		.name = name, .device = device, .via = via, .state = UNIT_DOWN, .reason = "", .since_ns = now_ns};
 	unit->facts.device_missing = device != NULL;
 	unit->facts.next_hop_missing = via != NULL;
 }

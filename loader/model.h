@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What runs: the configuration's instances, tunnels and connections with their map indexes, the facts known about each, and
- * the state that was decided from them. One model belongs to one generation of programs.
+ * What runs: the configuration's instances, tunnels and connections with their map indexes, the facts known about each,
+ * and the state that was decided from them. One model belongs to one generation of programs.
  *
- * Facts are written by the watchers' callbacks (gateway.c), states by judge.c alone; reports read both. Pure memory: health and
- * egress point into the mapped maps, or, in tests, into plain arrays.
+ * Facts are written by the watchers' callbacks (gateway.c), states by judge.c alone; reports read both. Pure memory:
+ * health and egress point into the mapped maps, or, in tests, into plain arrays.
  */
 #ifndef LOADER_MODEL_H
 #define LOADER_MODEL_H
@@ -22,27 +22,27 @@ enum connection_state { CONNECTION_REDUNDANT, CONNECTION_AT_RISK, CONNECTION_DOW
 
 /* What a tunnel and an instance have in common: both are judged, drained and reached through some device. */
 struct unit {
-	const char *name;             /* the configuration's */
-	struct health facts;          /* causes as now known; judge.c stores what changes */
-	struct health *health;        /* its word in the map */
-	struct egress *egress;        /* its way out in the map */
-	const char *device;           /* name of its device; NULL: it leaves by none of its own */
+	const char *name;		  /* the configuration's */
+	struct health facts;		  /* causes as now known; judge.c stores what changes */
+	struct health *health;		  /* its word in the map */
+	struct egress *egress;		  /* its way out in the map */
+	const char *device;		  /* name of its device; NULL: it leaves by none of its own */
 	const struct config_address *via; /* next hop behind the device, or NULL */
-	int ifindex;                  /* of the device; 0: none now */
-	int lower_ifindex;            /* of the NIC under a tunnel device; 0: none known */
-	bool silent;                  /* out, and nothing came in through it lately: drained */
-	enum unit_state state;        /* decided */
-	const char *reason;           /* why it is not active: a static sentence, "" where there is nothing to say */
-	uint64_t since_ns;            /* of the state, wall clock */
+	int ifindex;			  /* of the device; 0: none now */
+	int lower_ifindex;		  /* of the NIC under a tunnel device; 0: none known */
+	bool silent;			  /* out, and nothing came in through it lately: drained */
+	enum unit_state state;		  /* decided */
+	const char *reason; /* why it is not active: a static sentence, "" where there is nothing to say */
+	uint64_t since_ns;  /* of the state, wall clock */
 };
 
 struct model_instance {
 	struct unit unit;
 	const struct config_instance *config;
-	uint32_t index;               /* in the map `instances` */
-	uint32_t tier;                /* its rank in mode active-standby; 0 in active-active */
-	uint32_t tunnels;             /* of this instance, over all connections */
-	uint32_t tunnels_usable;      /* decided */
+	uint32_t index;		 /* in the map `instances` */
+	uint32_t tier;		 /* its rank in mode active-standby; 0 in active-active */
+	uint32_t tunnels;	 /* of this instance, over all connections */
+	uint32_t tunnels_usable; /* decided */
 };
 
 struct model_tunnel {
@@ -50,28 +50,28 @@ struct model_tunnel {
 	const struct config_tunnel *config;
 	struct model_instance *instance;
 	struct model_connection *connection;
-	uint32_t index;               /* in the map `tunnels` */
+	uint32_t index; /* in the map `tunnels` */
 	uint32_t ordinal;
-	uint32_t if_id;               /* of an xfrm device; 0: SAs are not its matter */
-	uint64_t sa_back_ns;          /* monotonic: when its set of SAs last came or went */
-	bool usable;                  /* decided: a flow can take it now */
-	struct counters seen;         /* at the last sample */
-	struct counters ticked;       /* at the last tick */
-	struct counters rate;         /* per second, between the last two ticks */
-	uint64_t last_rx_ns;          /* monotonic: when the sample last saw rx_packets move */
+	uint32_t if_id;		/* of an xfrm device; 0: SAs are not its matter */
+	uint64_t sa_back_ns;	/* monotonic: when its set of SAs last came or went */
+	bool usable;		/* decided: a flow can take it now */
+	struct counters seen;	/* at the last sample */
+	struct counters ticked; /* at the last tick */
+	struct counters rate;	/* per second, between the last two ticks */
+	uint64_t last_rx_ns;	/* monotonic: when the sample last saw rx_packets move */
 };
 
 struct model_connection {
 	const struct config_connection *config;
-	uint32_t index;               /* in the map `connections` */
+	uint32_t index;		      /* in the map `connections` */
 	struct model_tunnel *tunnels; /* config->tunnel_count of them, in the model's one array */
 	enum connection_state state;  /* decided */
 	uint64_t since_ns;
-	bool unsettled;               /* facts of its tunnels changed since it was decided */
+	bool unsettled; /* facts of its tunnels changed since it was decided */
 };
 
 struct model {
-	struct config *config;        /* owned */
+	struct config *config; /* owned */
 	struct model_instance *instances;
 	struct model_connection *connections;
 	struct model_tunnel *tunnels; /* config->tunnel_count, by connection */
@@ -96,9 +96,9 @@ struct model_maps {
 };
 
 /*
- * Builds a model of a configuration, which it then owns. Names found in *before keep their index, others take free ones.
- * Every unit starts as down since now, to be judged. Returns 0, -ENOMEM, or -ENOSPC (no index is free); on failure the
- * configuration stays the caller's.
+ * Builds a model of a configuration, which it then owns. Names found in *before keep their index, others take free
+ * ones. Every unit starts as down since now, to be judged. Returns 0, -ENOMEM, or -ENOSPC (no index is free); on
+ * failure the configuration stays the caller's.
  */
 int model_create(struct config *config, const struct model_indexes *before, struct model **ret_model);
 void model_free(struct model *model);

@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#define PINS_ROOT "/sys/fs/bpf/aa-steer"
+#define PINS_ROOT	"/sys/fs/bpf/aa-steer"
 #define PINS_PATH_BYTES 256
 
 struct pins {
@@ -20,7 +20,8 @@ struct pins {
 /* Makes the directories of a gateway. Returns 0 or -errno; -ENOTSUP if /sys/fs/bpf is not a bpf filesystem. */
 int pins_open(const char *gateway, struct pins *ret_pins);
 
-/* Opens what is pinned as directory/name. Returns a descriptor, owned by the caller, or -errno (-ENOENT: nothing is). */
+/* Opens what is pinned as directory/name. Returns a descriptor, owned by the caller, or -errno (-ENOENT: nothing is).
+ */
 int pins_get(const char *directory, const char *name);
 
 /* Pins fd as directory/name, in the place of whatever was there, without a moment of nothing being there. */

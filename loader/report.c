@@ -25,9 +25,9 @@ static json_t *instance_json(const struct model_instance *instance)
 	char address[CONFIG_ADDRESS_TEXT];
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:i}", "name", unit->name, "public",
-			 config_address_text(&instance->config->public, address), "state",
-			 unit_state_text(unit->state), "reason", unit->reason, "since", time_json(unit->since_ns),
-			 "tunnels_usable", (int)instance->tunnels_usable, "tunnels", (int)instance->tunnels);
+			 config_address_text(&instance->config->public, address), "state", unit_state_text(unit->state),
+			 "reason", unit->reason, "since", time_json(unit->since_ns), "tunnels_usable",
+			 (int)instance->tunnels_usable, "tunnels", (int)instance->tunnels);
 }
 
 static json_t *tunnel_json(const struct model_tunnel *tunnel)
@@ -41,17 +41,16 @@ static json_t *tunnel_json(const struct model_tunnel *tunnel)
 				 !way->facts.device_missing && !way->facts.link_down, "reason", unit->reason, "since",
 				 time_json(unit->since_ns));
 
-	json_object_update_new(json, json_pack("{s:I, s:I, s:I, s:I, s:i}", "tx_packets",
-					       (json_int_t)tunnel->seen.tx_packets, "tx_bytes",
-					       (json_int_t)tunnel->seen.tx_bytes, "rx_packets",
-					       (json_int_t)tunnel->seen.rx_packets, "rx_bytes",
-					       (json_int_t)tunnel->seen.rx_bytes, "flows", 0));
-	json_object_update_new(json, json_pack("{s:I, s:I, s:I, s:I, s:i}", "tx_pps",
-					       (json_int_t)tunnel->rate.tx_packets, "tx_bps",
-					       (json_int_t)tunnel->rate.tx_bytes * 8, "rx_pps",
-					       (json_int_t)tunnel->rate.rx_packets, "rx_bps",
-					       (json_int_t)tunnel->rate.rx_bytes * 8, "weight",
-					       (int)tunnel->config->weight));
+	json_object_update_new(json,
+			       json_pack("{s:I, s:I, s:I, s:I, s:i}", "tx_packets", (json_int_t)tunnel->seen.tx_packets,
+					 "tx_bytes", (json_int_t)tunnel->seen.tx_bytes, "rx_packets",
+					 (json_int_t)tunnel->seen.rx_packets, "rx_bytes",
+					 (json_int_t)tunnel->seen.rx_bytes, "flows", 0));
+	json_object_update_new(json,
+			       json_pack("{s:I, s:I, s:I, s:I, s:i}", "tx_pps", (json_int_t)tunnel->rate.tx_packets,
+					 "tx_bps", (json_int_t)tunnel->rate.tx_bytes * 8, "rx_pps",
+					 (json_int_t)tunnel->rate.rx_packets, "rx_bps",
+					 (json_int_t)tunnel->rate.rx_bytes * 8, "weight", (int)tunnel->config->weight));
 	return json;
 }
 
@@ -77,8 +76,10 @@ static json_t *nics_json(const struct steerd *steerd)
 
 		json_array_append_new(nics, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", nic->name, "role",
 						      nic->inside ? "inside" : "outside", "state",
-						      !nic->ifindex ? "missing" : nic->up ? "up" : "down", "xdp",
-						      attach_xdp_kind_text(nic->xdp), "tc",
+						      !nic->ifindex ? "missing"
+						      : nic->up	    ? "up"
+								    : "down",
+						      "xdp", attach_xdp_kind_text(nic->xdp), "tc",
 						      attach_tc_kind_text(nic->tc), "reason", nic->reason));
 	}
 	return nics;
@@ -119,10 +120,9 @@ static json_t *everything_json(struct steerd *steerd)
 		json_array_append_new(instances, instance_json(&model->instances[i]));
 	for (size_t c = 0; c < model->config->connection_count; c++)
 		json_array_append_new(connections, connection_json(&model->connections[c], NULL));
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:i}", "gateway", gateway_json(model), "instances",
-			 instances, "connections", connections, "nics", nics_json(steerd), "drops",
-			 drops_json(steerd), "passes", passes_json(steerd), "route_errors",
-			 steerd->routes ? (int)routes_errors(steerd->routes) : 0);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:i}", "gateway", gateway_json(model), "instances", instances,
+			 "connections", connections, "nics", nics_json(steerd), "drops", drops_json(steerd), "passes",
+			 passes_json(steerd), "route_errors", steerd->routes ? (int)routes_errors(steerd->routes) : 0);
 }
 
 json_t *report_status(struct steerd *steerd, const char *name)
@@ -142,9 +142,9 @@ json_t *report_status(struct steerd *steerd, const char *name)
 		return NULL;
 	return json_pack("{s:o, s:o, s:o}", "gateway", gateway_json(model), "instances",
 			 instance ? json_pack("[o]", instance_json(instance)) : json_array(), "connections",
-			 connection ? json_pack("[o]", connection_json(connection, NULL)) :
-			 tunnel	    ? json_pack("[o]", connection_json(tunnel->connection, tunnel)) :
-				      json_array());
+			 connection ? json_pack("[o]", connection_json(connection, NULL))
+			 : tunnel   ? json_pack("[o]", connection_json(tunnel->connection, tunnel))
+				    : json_array());
 }
 
 json_t *report_version(const struct steerd *steerd)

@@ -2,10 +2,10 @@
 /*
  * Rows of a profile: rendezvous ranks first, then the few corrections that make shares exact. See rows.h.
  *
- * Pure ranks give each member its share only on average; with 65,536 rows and 64 members that is off by several per cent. So
- * places are dealt out by quota: every row takes the member that it ranks first, then members with too many rows give
- * up those that cost least (where the next choice ranks nearly as high) to members with too few. The same is done for
- * second places, among the rows of each first. Rows that no quota touched keep the pure order.
+ * Pure ranks give each member its share only on average; with 65,536 rows and 64 members that is off by several per
+ * cent. So places are dealt out by quota: every row takes the member that it ranks first, then members with too many
+ * rows give up those that cost least (where the next choice ranks nearly as high) to members with too few. The same is
+ * done for second places, among the rows of each first. Rows that no quota touched keep the pure order.
  */
 #include "rows.h"
 
@@ -47,8 +47,8 @@ size_t rows_needed(const struct member_rank *members, size_t count)
 			least = members[i].weight;
 	}
 	/*
-	 * Half a row of rounding is within 1 % of the least share once that share is 50 rows. And what one of many members
-	 * leaves behind is spread finely over the others once that is some 16 rows for each of them.
+	 * Half a row of rounding is within 1 % of the least share once that share is 50 rows. And what one of many
+	 * members leaves behind is spread finely over the others once that is some 16 rows for each of them.
 	 */
 	while (rows < MAX_ROWS && (rows * least < 50ull * total || rows < 16 * count * count))
 		rows *= 2;
@@ -63,9 +63,9 @@ static bool is_taken(const struct row *row, size_t places, uint8_t ordinal)
 	return false;
 }
 
-/* The best member for this place of a row by tier and rank, members in `banned` left aside; NO_CANDIDATE if there is none. */
-static uint8_t best_for(const struct builder *builder, uint32_t row, size_t place, uint64_t banned,
-			uint64_t *ret_score)
+/* The best member for this place of a row by tier and rank, members in `banned` left aside; NO_CANDIDATE if there is
+ * none. */
+static uint8_t best_for(const struct builder *builder, uint32_t row, size_t place, uint64_t banned, uint64_t *ret_score)
 {
 	uint8_t best = NO_CANDIDATE;
 	uint64_t best_score = 0;

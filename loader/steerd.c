@@ -17,9 +17,9 @@
 #include "clock.h"
 #include "log.h"
 
-#define SETTLE_PRIORITY 5
-#define TICK_PRIORITY	6
-#define TICK_NS		NS_PER_SECOND
+#define SETTLE_PRIORITY	 5
+#define TICK_PRIORITY	 6
+#define TICK_NS		 NS_PER_SECOND
 #define DRAIN_SILENCE_NS NS_PER_SECOND /* a tunnel that is out and received nothing for this long is drained */
 
 void steerd_event(struct steerd *steerd, const char *what, const char *name, const char *format, ...)
@@ -31,8 +31,7 @@ void steerd_event(struct steerd *steerd, const char *what, const char *name, con
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
 	log_notice("%s", message);
-	journal_add(steerd->journal,
-		    json_pack("{s:s, s:s*, s:s}", "what", what, "name", name, "message", message));
+	journal_add(steerd->journal, json_pack("{s:s, s:s*, s:s}", "what", what, "name", name, "message", message));
 }
 
 static const char *const subject_texts[] = {

@@ -2,9 +2,10 @@
 /*
  * The running daemon: one gateway, its watchers, its generation of programs, all on one event loop.
  *
- * main.c starts and stops it. A failure event walks: watcher -> facts.c (which unit, what changed) -> judge.c (the store) ->
- * later, once the loop is idle: settle in steerd.c (states, events, fail-safe routes). A new configuration walks:
- * generation.c (build beside, swap) -> hooks.c (programs on devices). Operators come in by commands.c and read report.c.
+ * main.c starts and stops it. A failure event walks: watcher -> facts.c (which unit, what changed) -> judge.c (the
+ * store) -> later, once the loop is idle: settle in steerd.c (states, events, fail-safe routes). A new configuration
+ * walks: generation.c (build beside, swap) -> hooks.c (programs on devices). Operators come in by commands.c and read
+ * report.c.
  */
 #ifndef LOADER_STEERD_H
 #define LOADER_STEERD_H
@@ -32,7 +33,7 @@
 struct nic {
 	const char *name; /* the configuration's */
 	bool inside;
-	int ifindex;      /* 0: there is none of this name */
+	int ifindex; /* 0: there is none of this name */
 	bool up;
 	enum attach_xdp_kind xdp;
 	enum attach_tc_kind tc;
@@ -45,27 +46,27 @@ struct steerd {
 	char state_directory[STEERD_PATH_BYTES];
 	char control_path[STEERD_PATH_BYTES];
 
-	struct model *model;       /* of the generation that forwards; NULL before the first */
+	struct model *model;	   /* of the generation that forwards; NULL before the first */
 	struct datapath *datapath; /* likewise */
-	struct model *building;    /* of a generation that is being built; else NULL */
+	struct model *building;	   /* of a generation that is being built; else NULL */
 	struct nic nics[MAX_INSIDE_NICS + MAX_OUTSIDE_NICS];
 	size_t nic_count;
 
 	struct links *links;
 	struct addresses *addresses;
 	struct neighbours *neighbours;
-	struct sas *sas;           /* NULL: this kernel has no XFRM netlink */
-	struct routes *routes;     /* NULL: install-routes is off and path is fast */
+	struct sas *sas;       /* NULL: this kernel has no XFRM netlink */
+	struct routes *routes; /* NULL: install-routes is off and path is fast */
 	struct admin *admin;
 	struct journal *journal;
 	struct control *control;
 	struct judge judge;
 
-	sd_event_source *settle;   /* deferred: states that follow from stores */
-	sd_event_source *tick;     /* each second: counters, drains */
-	uint64_t ticked_ns;        /* monotonic: the last tick */
-	bool routes_stale;         /* settle has routes to apply */
-	struct waiter *waiters;    /* drain --wait: commands.c */
+	sd_event_source *settle;    /* deferred: states that follow from stores */
+	sd_event_source *tick;	    /* each second: counters, drains */
+	uint64_t ticked_ns;	    /* monotonic: the last tick */
+	bool routes_stale;	    /* settle has routes to apply */
+	struct waiter *waiters;	    /* drain --wait: commands.c */
 	struct follower *followers; /* events -f: commands.c */
 };
 
@@ -83,8 +84,8 @@ void steerd_event(struct steerd *steerd, const char *what, const char *name, con
 	__attribute__((format(printf, 4, 5)));
 
 /*
- * generation.c. Loads the file and replaces what runs by it. On a fault of the file: -EINVAL and the faults; on any failure
- * what ran before goes on, untouched, and error says why in one line.
+ * generation.c. Loads the file and replaces what runs by it. On a fault of the file: -EINVAL and the faults; on any
+ * failure what ran before goes on, untouched, and error says why in one line.
  */
 int generation_replace(struct steerd *steerd, struct config_faults *faults, char *error, size_t error_size);
 /* Takes programs, maps and routes off. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * `aa-steer where`: builds a packet of the flow in question and asks the loaded program about it (maps/where.h). The answer's
- * numbers get their names here; nothing is decided here.
+ * `aa-steer where`: builds a packet of the flow in question and asks the loaded program about it (maps/where.h). The
+ * answer's numbers get their names here; nothing is decided here.
  */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -11,7 +11,7 @@
 
 #include "steerd.h"
 
-#define FRAME_TTL 64
+#define FRAME_TTL	64
 #define TRANSPORT_BYTES 20
 
 struct question {
@@ -159,8 +159,8 @@ static json_t *skipped_json(const struct steerd *steerd, const struct model_conn
 	for (uint32_t i = 0; i < answer->rank && i < ROW_CANDIDATES && row.candidate[i] != NO_CANDIDATE; i++) {
 		const struct model_tunnel *tunnel = &connection->tunnels[row.candidate[i]];
 
-		json_array_append_new(skipped, json_pack("{s:s, s:s}", "tunnel", tunnel->unit.name, "reason",
-							 tunnel->unit.reason));
+		json_array_append_new(
+			skipped, json_pack("{s:s, s:s}", "tunnel", tunnel->unit.name, "reason", tunnel->unit.reason));
 	}
 	return skipped;
 }
@@ -170,9 +170,8 @@ static json_t *answer_json(const struct steerd *steerd, const struct where_answe
 	const struct model *model = steerd->model;
 	const struct model_tunnel *tunnel =
 		answer->verdict == WHERE_TUNNEL ? model_tunnel_by_index(model, answer->detail) : NULL;
-	const struct model_connection *connection = answer->connection < model->config->connection_count ?
-							    &model->connections[answer->connection] :
-							    NULL;
+	const struct model_connection *connection =
+		answer->connection < model->config->connection_count ? &model->connections[answer->connection] : NULL;
 	json_t *json = json_pack("{s:I, s:s*}", "flow_hash", (json_int_t)answer->flow_hash, "connection",
 				 connection ? connection->config->name : NULL);
 
@@ -189,9 +188,9 @@ static json_t *answer_json(const struct steerd *steerd, const struct where_answe
 		return json;
 	}
 	json_object_set_new(json, "verdict", json_string(answer->verdict == WHERE_DROP ? "drop" : "pass"));
-	json_object_set_new(json, "reason",
-			    json_string(answer->verdict == WHERE_DROP ? drop_text(answer->detail) :
-									pass_text(answer->detail)));
+	json_object_set_new(
+		json, "reason",
+		json_string(answer->verdict == WHERE_DROP ? drop_text(answer->detail) : pass_text(answer->detail)));
 	return json;
 }
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Golden files: tests/config/NAME.yaml parses to what NAME.ok says, or fails with the lines of NAME.err. UPDATE=1 writes
- * them anew, to be read before they are committed.
+ * Golden files: tests/config/NAME.yaml parses to what NAME.ok says, or fails with the lines of NAME.err. UPDATE=1
+ * writes them anew, to be read before they are committed.
  */
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,7 +193,8 @@ static void test_config__ten_thousand_connections_are_read(void **state)
 	FILE *file = open_memstream(&text, &length);
 
 	(void)state;
-	fprintf(file, "gateway: {name: g, inside: [lan0]}\ninstances: [{name: a, public: 192.0.2.1}, {name: b, public: 192.0.2.2}]\nconnections:\n");
+	fprintf(file, "gateway: {name: g, inside: [lan0]}\ninstances: [{name: a, public: 192.0.2.1}, {name: b, public: "
+		      "192.0.2.2}]\nconnections:\n");
 	for (unsigned c = 0; c < MAX_CONNECTIONS; c++) {
 		fprintf(file, "- name: c%u\n  remote: [", c);
 		for (unsigned p = 0; p < 5; p++)
@@ -201,7 +202,8 @@ static void test_config__ten_thousand_connections_are_read(void **state)
 				(c * 5 + p) & 255);
 		fprintf(file, "]\n  tunnels:\n");
 		for (unsigned t = 0; t < 4; t++)
-			fprintf(file, "  - {name: t%u-%u, instance: %s, device: d%u-%u}\n", c, t, t % 2 ? "b" : "a", c, t);
+			fprintf(file, "  - {name: t%u-%u, instance: %s, device: d%u-%u}\n", c, t, t % 2 ? "b" : "a", c,
+				t);
 	}
 	fclose(file);
 	assert_int_equal(config_parse(text, length, &config, &faults), 0);

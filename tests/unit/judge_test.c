@@ -6,11 +6,11 @@
  *   hq     hq-0       hq-1
  *   lab    lab-0                 lab-1
  */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,16 +26,17 @@ struct fixture {
 	struct judge judge;
 };
 
-static const char text[] = "gateway: {name: gw, inside: [lan0], mode: %s}\n"
-			   "instances:\n"
-			   "  - {name: in0, public: 203.0.113.10}\n"
-			   "  - {name: in1, public: 203.0.113.11}\n"
-			   "  - {name: in2, public: 203.0.113.12}\n"
-			   "connections:\n"
-			   "  - {name: hq, remote: [192.168.0.0/16], tunnels: [{name: hq-0, instance: in0, device: t0},\n"
-			   "     {name: hq-1, instance: in1, device: t1}]}\n"
-			   "  - {name: lab, remote: [192.0.2.0/24], tunnels: [{name: lab-0, instance: in0, device: t2},\n"
-			   "     {name: lab-1, instance: in2, device: t3}]}\n";
+static const char text[] =
+	"gateway: {name: gw, inside: [lan0], mode: %s}\n"
+	"instances:\n"
+	"  - {name: in0, public: 203.0.113.10}\n"
+	"  - {name: in1, public: 203.0.113.11}\n"
+	"  - {name: in2, public: 203.0.113.12}\n"
+	"connections:\n"
+	"  - {name: hq, remote: [192.168.0.0/16], tunnels: [{name: hq-0, instance: in0, device: t0},\n"
+	"     {name: hq-1, instance: in1, device: t1}]}\n"
+	"  - {name: lab, remote: [192.0.2.0/24], tunnels: [{name: lab-0, instance: in0, device: t2},\n"
+	"     {name: lab-1, instance: in2, device: t3}]}\n";
 
 static void note(const struct judge_change *change, void *context)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Rows: shares exact to 1 %, nobody twice in a row, and when a member fails its flows alone move, spread by weight. Flows are
- * hashed as the packet path hashes them.
+ * Rows: shares exact to 1 %, nobody twice in a row, and when a member fails its flows alone move, spread by weight.
+ * Flows are hashed as the packet path hashes them.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
