@@ -123,6 +123,9 @@ int steer_tc(struct __sk_buff *skb)
 	}
 	switch (decision.answer.verdict) {
 	case WHERE_TUNNEL:
+		/* It has one: said for verifiers that forget verdicts on the stack (Linux 6.1). */
+		if (!decision.egress)
+			return drop(DROP_no_egress);
 		return send(skb, &packet, &decision);
 	case WHERE_DROP:
 		return drop(decision.answer.detail);

@@ -75,7 +75,7 @@ int steer_xdp(struct xdp_md *xdp)
 	choose(&packet, &decision);
 	if (decision.answer.verdict != WHERE_TUNNEL || !decision.remote)
 		return leave();
-	if (decision.egress->kind != EGRESS_ETHERNET || packet.ip.ttl <= 1 ||
+	if (!decision.egress || decision.egress->kind != EGRESS_ETHERNET || packet.ip.ttl <= 1 ||
 	    packet.ip.ip_bytes > decision.egress->mtu_bytes || !is_for_gateway(xdp))
 		return leave();
 	if (!send_xdp(xdp, &packet, &decision))
