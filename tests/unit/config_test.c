@@ -3,13 +3,15 @@
  * Golden files: tests/config/NAME.yaml parses to what NAME.ok says, or fails with the lines of NAME.err. UPDATE=1
  * writes them anew, to be read before they are committed.
  */
-#include <cmocka.h>
-#include <dirent.h>
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

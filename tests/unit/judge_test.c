@@ -6,11 +6,13 @@
  *   hq     hq-0       hq-1
  *   lab    lab-0                 lab-1
  */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,13 +3,15 @@
  * Rows: shares exact to 1 %, nobody twice in a row, and when a member fails its flows alone move, spread by weight.
  * Flows are hashed as the packet path hashes them.
  */
-#include <cmocka.h>
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
