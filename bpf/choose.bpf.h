@@ -15,6 +15,7 @@
 #include "flow_hash.h"
 #include "maps.bpf.h"
 #include "parse.h"
+#include "prefix.bpf.h"
 #include "rank.h"
 
 #define NO_MEMBER 0xffffffffu
@@ -143,23 +144,19 @@ static __always_inline const struct egress *choose_egress(const struct member *m
 /* NULL: the kernel's to route, or nobody's; the decision says. */
 static __always_inline const struct connection *choose_connection(const struct packet *packet, struct decision *decision)
 {
-	const struct address *destination = &packet->ip.flow.destination;
-	struct prefix_key key = {.prefix_length_bits = 8 * sizeof(key.address)};
+	__u32 number = prefix_connection(&packet->ip.flow.destination, decision->asked);
 	const struct connection *connection;
-	const struct prefix *prefix;
 
-	__builtin_memcpy(key.address, destination, sizeof(key.address));
-	prefix = bpf_map_lookup_elem(&prefixes, &key);
-	if (!prefix) {
+	if (number == NO_PREFIX) {
 		decide_pass(decision, PASS_no_connection);
 		return NULL;
 	}
-	decision->answer.connection = prefix->connection;
-	if (decision->answer.connection == NO_CONNECTION) {
+	decision->answer.connection = number;
+	if (number == NO_CONNECTION) {
 		decide_pass(decision, PASS_own_network);
 		return NULL;
 	}
-	connection = bpf_map_lookup_elem(&connections, &decision->answer.connection);
+	connection = bpf_map_lookup_elem(&connections, &number);
 	if (!connection)
 		decide_drop(decision, DROP_no_usable_tunnel);
 	return connection;

@@ -23,10 +23,12 @@
 
 /* Set by aa-steerd between open and load; constants to the verifier, so that what they rule out is not even loaded. */
 const volatile __u64 hash_seed = 0;
-const volatile bool path_stack = false; /* path: stack */
+const volatile bool path_stack = false;  /* path: stack */
+const volatile bool prefix_cache = true; /* false: to measure what it saves */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct gateway);
@@ -39,6 +41,13 @@ struct {
 	__type(key, struct prefix_key);
 	__type(value, struct prefix);
 } prefixes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PREFIX_CACHE_ENTRIES);
+	__type(key, __u32);
+	__type(value, struct cached_prefix);
+} cached_prefixes SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -28,12 +28,14 @@
 #define ROW_CANDIDATES 8
 
 #define PREFIXES_ENTRIES (MAX_PREFIXES + 4096) /* 4,096 for the addresses and networks of the box itself */
+#define PREFIX_CACHE_ENTRIES 4096 /* destinations remembered, by CPU; a power of two */
 #define DEVICES_ENTRIES (2 * MAX_TUNNELS)
 
 #define NO_CANDIDATE 0xff         /* a row's place that names no member */
 #define NO_ROWS 0xffffffffu       /* connection.first_row: ranked packet by packet, it has no rows */
 #define NO_TUNNEL 0xffffffffu
 #define NO_CONNECTION 0xffffffffu /* a prefix that is not steered: the kernel routes it */
+#define NO_PREFIX 0xfffffffeu     /* a cached destination that no prefix holds */
 
 /*
  * path: stack. The mark that sends a packet to its tunnel's routing table: STACK_MARK | index of the table. All 32 bits

@@ -19,6 +19,17 @@ struct prefix {
 	__u32 connection; /* index in `connections`, or NO_CONNECTION */
 };
 
+/*
+ * Map `cached_prefixes` (BPF_MAP_TYPE_PERCPU_ARRAY of PREFIX_CACHE_ENTRIES, by a hash of the address): what was looked up in
+ * `prefixes` lately, since a lookup there costs more than the rest of a decision. Writer: the BPF programs.
+ */
+struct cached_prefix {
+	__u8 address[16];     /* a whole destination address, as in prefix_key */
+	__u32 connection;     /* index in `connections`, NO_CONNECTION or NO_PREFIX */
+	__u32 valid_at;       /* 1 + gateway.prefix_changes before the lookup; another value: void */
+} __attribute__((aligned(8)));
+
+_Static_assert(sizeof(struct cached_prefix) == 24, "cached_prefix");
 _Static_assert(sizeof(struct prefix_key) == 20, "prefix_key");
 _Static_assert(sizeof(struct prefix) == 4, "prefix");
 

@@ -41,6 +41,7 @@
 #include "../../bpf/flow_hash.h"
 #include "../../maps/connections.h"
 #include "../../maps/counters.h"
+#include "../../maps/gateway.h"
 #include "../../maps/health.h"
 #include "../../maps/limits.h"
 #include "../../maps/prefixes.h"
@@ -75,6 +76,7 @@ struct rig {
 	struct health *tunnel_health, *instance_health; /* mapped */
 	struct tunnel *tunnels;                         /* mapped */
 	struct instance *instances;                     /* mapped */
+	struct gateway *gateway;                        /* mapped */
 };
 
 static struct rig rig;
@@ -107,6 +109,7 @@ static inline void rig_prefix(const char *address, unsigned length, uint32_t con
 
 	memcpy(key.address, &binary, sizeof(key.address));
 	rig_update(rig.tc->maps.prefixes, &key, &value);
+	rig.gateway->prefix_changes++;
 }
 
 static inline void rig_device(uint32_t ifindex, uint32_t tunnel, bool protected)
@@ -204,6 +207,7 @@ static inline void rig_load(bool path_stack)
 	rig.instance_health = rig_map(rig.tc->maps.instance_health);
 	rig.tunnels = rig_map(rig.tc->maps.tunnels);
 	rig.instances = rig_map(rig.tc->maps.instances);
+	rig.gateway = rig_map(rig.tc->maps.gateway);
 }
 
 static inline void rig_fill(void)

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Destination address -> connection: the longest prefix, by way of a cache of destinations seen lately on this CPU.
+ *
+ * An entry is valid for as long as gateway.prefix_changes stands where it stood before the lookup that filled it. Only softirq
+ * reads and writes entries, which nothing else of this CPU interrupts halfway; `where` runs in a process, and goes without.
+ */
+#ifndef BPF_PREFIX_BPF_H
+#define BPF_PREFIX_BPF_H
+
+#include "flow.h"
+#include "maps.bpf.h"
+
+/* As two words, which is how it is compared. */
+struct prefix_destination {
+	__u64 high, low;
+};
+
+static __always_inline __u32 prefix_find(const struct address *address)
+{
+	struct prefix_key key = {.prefix_length_bits = 8 * sizeof(key.address)};
+	const struct prefix *prefix;
+
+	__builtin_memcpy(key.address, address, sizeof(key.address));
+	prefix = bpf_map_lookup_elem(&prefixes, &key);
+	return prefix ? prefix->connection : NO_PREFIX;
+}
+
+/* The value that an entry filled now has in valid_at. */
+static __always_inline __u32 prefix_valid_now(void)
+{
+	__u32 zero = 0;
+	const struct gateway *now = bpf_map_lookup_elem(&gateway, &zero);
+
+	return now ? *(volatile const __u32 *)&now->prefix_changes + 1 : 1;
+}
+
+static __always_inline struct cached_prefix *prefix_entry(const struct prefix_destination *destination)
+{
+	__u64 mixed = (destination->low + destination->high * 0x9e3779b97f4a7c15ull) * 0xd6e8feb86659fd93ull;
+	__u32 number = mixed >> 40 & (PREFIX_CACHE_ENTRIES - 1);
+
+	return bpf_map_lookup_elem(&cached_prefixes, &number);
+}
+
+/* Index of a connection, NO_CONNECTION or NO_PREFIX. */
+static __always_inline __u32 prefix_connection(const struct address *address, bool asked)
+{
+	__u32 valid_at = prefix_valid_now();
+	struct prefix_destination destination;
+	struct cached_prefix *entry;
+	__u64 *cached;
+
+	if (!prefix_cache || asked)
+		return prefix_find(address);
+	__builtin_memcpy(&destination, address, sizeof(destination));
+	entry = prefix_entry(&destination);
+	if (!entry)
+		return prefix_find(address);
+	cached = (__u64 *)entry->address;
+	if (cached[0] == destination.high && cached[1] == destination.low && entry->valid_at == valid_at)
+		return entry->connection;
+	entry->connection = prefix_find(address);
+	cached[0] = destination.high;
+	cached[1] = destination.low;
+	entry->valid_at = valid_at;
+	return entry->connection;
+}
+
+#endif
