@@ -3,8 +3,8 @@
  * The choice of a tunnel: destination prefix -> connection -> the flow's ranked members -> the first that is usable.
  * Called by steer_xdp and steer_tc, once each per packet; reads maps and changes nothing.
  *
- * A connection none of whose members is usable gets its packets dropped: the kernel might have a route past the tunnels,
- * and clear text must not take it.
+ * A connection none of whose members is usable gets its packets dropped: the kernel might have a route past the
+ * tunnels, and clear text must not take it.
  */
 #ifndef BPF_CHOOSE_BPF_H
 #define BPF_CHOOSE_BPF_H
@@ -43,7 +43,8 @@ struct scan {
 
 static __always_inline bool scan_is_better(const struct scan *scan, __u32 tier, __u64 score)
 {
-	return scan->best == NO_MEMBER || tier < scan->best_tier || (tier == scan->best_tier && score > scan->best_score);
+	return scan->best == NO_MEMBER || tier < scan->best_tier ||
+	       (tier == scan->best_tier && score > scan->best_score);
 }
 
 static long scan_for_best(__u32 ordinal, void *context)
@@ -80,7 +81,8 @@ static long scan_for_rank(__u32 ordinal, void *context)
 }
 
 /* Ranks all members here and now: for a connection without rows, and where all that a row names are out. */
-static __attribute__((noinline)) __u32 choose_by_scan(const struct connection *connection, __u32 key, struct decision *decision)
+static __attribute__((noinline)) __u32 choose_by_scan(const struct connection *connection, __u32 key,
+						      struct decision *decision)
 {
 	struct scan scan = {.connection = connection, .key = key, .best = NO_MEMBER};
 
@@ -142,7 +144,8 @@ static __always_inline const struct egress *choose_egress(const struct member *m
 }
 
 /* NULL: the kernel's to route, or nobody's; the decision says. */
-static __always_inline const struct connection *choose_connection(const struct packet *packet, struct decision *decision)
+static __always_inline const struct connection *choose_connection(const struct packet *packet,
+								  struct decision *decision)
 {
 	__u32 number = prefix_connection(&packet->ip.flow.destination, decision->asked);
 	const struct connection *connection;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A reading position in a packet. Every access is checked against the end of linear memory, which the BPF verifier demands
- * and the fuzzer's sanitizers check. Pure; used by parse.h only.
+ * A reading position in a packet. Every access is checked against the end of linear memory, which the BPF verifier
+ * demands and the fuzzer's sanitizers check. Pure; used by parse.h only.
  */
 #ifndef BPF_CURSOR_H
 #define BPF_CURSOR_H
@@ -15,9 +15,9 @@
 struct cursor {
 	const __u8 *start;
 	const __u8 *end; /* of linear memory */
-	__u32 offset;    /* may be beyond both ends: the next cursor_take() then fails */
-	__u32 limit;     /* nothing is read beyond this offset */
-	bool truncated;  /* a read failed for the end of linear memory alone */
+	__u32 offset;	 /* may be beyond both ends: the next cursor_take() then fails */
+	__u32 limit;	 /* nothing is read beyond this offset */
+	bool truncated;	 /* a read failed for the end of linear memory alone */
 };
 
 static __always_inline struct cursor cursor_over(const void *start, const void *end)

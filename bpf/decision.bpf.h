@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is to happen to a packet, and why; the answer to `where` as it stands. Filled step by step, acted upon at the end,
- * so that who only asks goes the whole way of a packet that is sent.
+ * What is to happen to a packet, and why; the answer to `where` as it stands. Filled step by step, acted upon at the
+ * end, so that who only asks goes the whole way of a packet that is sent.
  */
 #ifndef BPF_DECISION_BPF_H
 #define BPF_DECISION_BPF_H

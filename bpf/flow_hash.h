@@ -5,8 +5,8 @@
  * Pure; called by the choice of a tunnel (softirq), by `predict` and by tests. Not a cryptographic hash: who knows the
  * seed can aim flows at one tunnel, which one large flow does as well.
  *
- * Each endpoint (address, port) is mixed on its own, and the two results are added: addition does not care for order, and
- * unlike exclusive or it does not cancel out a flow whose endpoints are equal.
+ * Each endpoint (address, port) is mixed on its own, and the two results are added: addition does not care for order,
+ * and unlike exclusive or it does not cancel out a flow whose endpoints are equal.
  */
 #ifndef BPF_FLOW_HASH_H
 #define BPF_FLOW_HASH_H
@@ -19,9 +19,9 @@
 #include "flow.h"
 
 /* Odd constants without structure: the fractional bits of pi, e, and the square roots of 2, 3 and 5. */
-#define FLOW_HASH_HIGH     0x243f6a8885a308d3ull
-#define FLOW_HASH_PORT     0xb7e151628aed2a6bull
-#define FLOW_HASH_FIRST    0x6a09e667f3bcc909ull
+#define FLOW_HASH_HIGH	   0x243f6a8885a308d3ull
+#define FLOW_HASH_PORT	   0xb7e151628aed2a6bull
+#define FLOW_HASH_FIRST	   0x6a09e667f3bcc909ull
 #define FLOW_HASH_SECOND   0xbb67ae8584caa73bull
 #define FLOW_HASH_PROTOCOL 0x3c6ef372fe94f82bull
 

@@ -23,7 +23,7 @@
 
 /* Set by aa-steerd between open and load; constants to the verifier, so that what they rule out is not even loaded. */
 const volatile __u64 hash_seed = 0;
-const volatile bool path_stack = false;  /* path: stack */
+const volatile bool path_stack = false;	 /* path: stack */
 const volatile bool prefix_cache = true; /* false: to measure what it saves */
 
 struct {

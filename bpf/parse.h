@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The packet parser, the only one: Ethernet frame -> struct packet. Pure C, compiled into the BPF programs, into the fuzzer and
- * into unit tests alike. Called in softirq for every packet of an inside NIC; reads, never writes.
+ * The packet parser, the only one: Ethernet frame -> struct packet. Pure C, compiled into the BPF programs, into the
+ * fuzzer and into unit tests alike. Called in softirq for every packet of an inside NIC; reads, never writes.
  *
  * Reads through a cursor that checks every access against the end of what is in linear memory, and goes no further than
- * PARSE_BYTES, so that XDP (all of it linear) and TC (pulls as much) see the same. Whatever has a sound IP header gets a flow:
- * where the headers behind it are cut off, unknown or of a fragment, the flow is (source, destination, protocol). So nothing
- * that the kernel would forward is called malformed and left to it in clear.
+ * PARSE_BYTES, so that XDP (all of it linear) and TC (pulls as much) see the same. Whatever has a sound IP header gets
+ * a flow: where the headers behind it are cut off, unknown or of a fragment, the flow is (source, destination,
+ * protocol). So nothing that the kernel would forward is called malformed and left to it in clear.
  *
- * The frame has to start 2 bytes past a multiple of 4 where the machine cares for alignment, as NICs place it (NET_IP_ALIGN).
+ * The frame has to start 2 bytes past a multiple of 4 where the machine cares for alignment, as NICs place it
+ * (NET_IP_ALIGN).
  */
 #ifndef BPF_PARSE_H
 #define BPF_PARSE_H
@@ -26,7 +27,7 @@
 #include "cursor.h"
 #include "flow.h"
 
-#define PARSE_TAGS       2 /* VLAN tags in the frame */
+#define PARSE_TAGS	 2 /* VLAN tags in the frame */
 #define PARSE_EXTENSIONS 8 /* IPv6 extension headers of one packet */
 
 enum parse_result {
@@ -38,9 +39,9 @@ enum parse_result {
 /* An IP packet, or the part of one that an ICMP error quotes. */
 struct ip_packet {
 	struct flow flow;
-	__u32 ip_bytes;         /* header and payload, as the header says */
+	__u32 ip_bytes;		/* header and payload, as the header says */
 	__u32 transport_offset; /* of the header that flow.protocol names; 0: not there */
-	__u8 ttl;               /* or hop limit */
+	__u8 ttl;		/* or hop limit */
 	bool is_ipv6;
 	bool is_fragment;
 	bool is_icmp_error; /* the cursor stands at its quote */
@@ -50,7 +51,7 @@ struct packet {
 	struct ip_packet ip;
 	struct ip_packet quote; /* holds where quotes is set */
 	__u32 ip_offset;
-	bool quotes;    /* an ICMP error: its flow is its quote's */
+	bool quotes;	/* an ICMP error: its flow is its quote's */
 	bool truncated; /* more would have been read, had it been in linear memory */
 };
 
@@ -98,7 +99,8 @@ static __always_inline struct address parse_address(const struct in6_addr *ipv6)
 	return (struct address){{ipv6->s6_addr32[0], ipv6->s6_addr32[1], ipv6->s6_addr32[2], ipv6->s6_addr32[3]}};
 }
 
-/* The length that the header says, where it is too small a field for a packet not yet segmented (BIG TCP): the frame's. */
+/* The length that the header says; the frame's where the field is too small for a packet not yet segmented (BIG TCP).
+ */
 static __always_inline __u32 parse_length(__u32 said_bytes, bool is_zero, __u32 room_bytes)
 {
 	return is_zero && room_bytes > 0xffff ? room_bytes : said_bytes;
@@ -219,8 +221,8 @@ static __always_inline void parse_transport(struct cursor *cursor, struct ip_pac
 }
 
 /*
- * One IP packet with its transport header; room_bytes: what the frame has for it, PARSE_NO_ROOM_LIMIT for a quote, which is cut.
- * *ret is all zero but for is_ipv6. false: its IP header is not sound. Not inlined: it is needed twice.
+ * One IP packet with its transport header; room_bytes: what the frame has for it, PARSE_NO_ROOM_LIMIT for a quote,
+ * which is cut. *ret is all zero but for is_ipv6. false: its IP header is not sound. Not inlined: it is needed twice.
  */
 #define PARSE_NO_ROOM_LIMIT 0xffffffffu
 
@@ -266,8 +268,8 @@ static __always_inline __be16 parse_ethernet(struct cursor *cursor)
 }
 
 /*
- * frame_bytes: all of the frame, which may go on beyond the cursor's end. *ret is all zero; holds after PARSE_OK, and truncated
- * holds always.
+ * frame_bytes: all of the frame, which may go on beyond the cursor's end. *ret is all zero; holds after PARSE_OK, and
+ * truncated holds always.
  */
 static __always_inline enum parse_result parse_packet(struct cursor *cursor, __u32 frame_bytes, struct packet *ret)
 {

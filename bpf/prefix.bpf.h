@@ -2,8 +2,9 @@
 /*
  * Destination address -> connection: the longest prefix, by way of a cache of destinations seen lately on this CPU.
  *
- * An entry is valid for as long as gateway.prefix_changes stands where it stood before the lookup that filled it. Only softirq
- * reads and writes entries, which nothing else of this CPU interrupts halfway; `where` runs in a process, and goes without.
+ * An entry is valid for as long as gateway.prefix_changes stands where it stood before the lookup that filled it. Only
+ * softirq reads and writes entries, which nothing else of this CPU interrupts halfway; `where` runs in a process, and
+ * goes without.
  */
 #ifndef BPF_PREFIX_BPF_H
 #define BPF_PREFIX_BPF_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a forwarder changes in the headers, on a frame without VLAN tags: hop count and MAC addresses. Pure; called by both
- * steering programs after the decision. Returns false, with nothing changed, where the header is not in linear memory.
+ * What a forwarder changes in the headers, on a frame without VLAN tags: hop count and MAC addresses. Pure; called by
+ * both steering programs after the decision. Returns false, with nothing changed, where the header is not in linear
+ * memory.
  */
 #ifndef BPF_REWRITE_H
 #define BPF_REWRITE_H
@@ -45,7 +46,8 @@ static __always_inline bool rewrite_ttl(void *frame, void *end, bool is_ipv6)
 }
 
 /* Each address is read as one word, because aa-steerd changes it while packets pass. */
-static __always_inline bool rewrite_ethernet(void *frame, void *end, const __u8 *destination, const __u8 *source, bool is_ipv6)
+static __always_inline bool rewrite_ethernet(void *frame, void *end, const __u8 *destination, const __u8 *source,
+					     bool is_ipv6)
 {
 	__u64 destination_word = *(volatile const __u64 *)destination, source_word = *(volatile const __u64 *)source;
 	struct ethhdr *ethernet = frame;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Would the kernel, were the packet left to it, keep it inside the tunnels? Asked only where the kernel has to answer for a
- * steered packet (too big for its tunnel), since it forwards what it need not answer for.
+ * Would the kernel, were the packet left to it, keep it inside the tunnels? Asked only where the kernel has to answer
+ * for a steered packet (too big for its tunnel), since it forwards what it need not answer for.
  */
 #ifndef BPF_ROUTE_BPF_H
 #define BPF_ROUTE_BPF_H

@@ -15,9 +15,9 @@
 #define SEND_FAILED (-1)
 
 /*
- * At tc ingress the outermost tag is in the skb, the next one still in the frame. Each call takes the one in the skb off and
- * lifts the next one out of the frame; so that this takes one call more than tags, and one for a tag that is in the frame
- * with none outside.
+ * At tc ingress the outermost tag is in the skb, the next one still in the frame. Each call takes the one in the skb
+ * off and lifts the next one out of the frame; so that this takes one call more than tags, and one for a tag that is in
+ * the frame with none outside.
  */
 static __always_inline bool send_pop_tags(struct __sk_buff *skb)
 {
@@ -41,7 +41,8 @@ static __always_inline bool send_lower_ttl(struct __sk_buff *skb, bool is_ipv6)
 	return true;
 }
 
-static __always_inline bool send_address(struct __sk_buff *skb, const struct packet *packet, const struct egress *egress)
+static __always_inline bool send_address(struct __sk_buff *skb, const struct packet *packet,
+					 const struct egress *egress)
 {
 	return rewrite_ethernet((void *)(long)skb->data, (void *)(long)skb->data_end, egress->next_hop_mac,
 				egress->source_mac, packet->ip.is_ipv6);

@@ -5,7 +5,8 @@
  * tunnel_tc, at tc ingress of the tunnels' devices: see tunnel_tc.bpf.h.
  *
  * Context: softirq. Attached by TCX links, or by clsact below Linux 6.6. What is passed goes on to whatever program or
- * filter comes next. Two generations may be attached at once while one replaces the other: the first redirects, and the second never sees the packet.
+ * filter comes next. Two generations may be attached at once while one replaces the other: the first redirects, and the
+ * second never sees the packet.
  */
 #include <linux/bpf.h>
 #include <linux/if_packet.h>
@@ -22,8 +23,8 @@
 #include "where.bpf.h"
 
 /*
- * A global function, so that the verifier looks at the parser once, and behind it at any packet there may be, instead of at
- * each combination of headers all the way.
+ * A global function, so that the verifier looks at the parser once, and behind it at any packet there may be, instead
+ * of at each combination of headers all the way.
  */
 __attribute__((noinline)) int parse_linear(struct __sk_buff *skb, struct packet *packet)
 {

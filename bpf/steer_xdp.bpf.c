@@ -5,9 +5,9 @@
  * frames with VLAN tags: to take them off changes the packet's bounds, and kernels refuse a program that does that in
  * libxdp's dispatcher, whose stubs do not.
  *
- * Context: softirq, native or generic XDP; loaded by libxdp beside other programs, alone in its object. Counts what it sent and,
- * as one number, what it left. Two generations may run in a row while one replaces the other: what the first leaves,
- * unchanged, the second decides likewise.
+ * Context: softirq, native or generic XDP; loaded by libxdp beside other programs, alone in its object. Counts what it
+ * sent and, as one number, what it left. Two generations may run in a row while one replaces the other: what the first
+ * leaves, unchanged, the second decides likewise.
  */
 #include <linux/bpf.h>
 
@@ -18,8 +18,8 @@
 #include "rewrite.h"
 
 /*
- * A global function, so that the verifier looks at the parser once, and behind it at any packet there may be, instead of at
- * each combination of headers all the way.
+ * A global function, so that the verifier looks at the parser once, and behind it at any packet there may be, instead
+ * of at each combination of headers all the way.
  */
 __attribute__((noinline)) int parse_frame(struct xdp_md *xdp, struct packet *packet)
 {

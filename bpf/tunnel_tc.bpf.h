@@ -2,8 +2,8 @@
 /*
  * What comes out of a tunnel, decrypted: counted. Changes and stops no packet.
  *
- * On an xfrm interface data may begin with a stale Ethernet header of the lower device, counted in skb->len; so everything
- * is read from the network header on, by skb->protocol.
+ * On an xfrm interface data may begin with a stale Ethernet header of the lower device, counted in skb->len; so
+ * everything is read from the network header on, by skb->protocol.
  */
 #ifndef BPF_TUNNEL_TC_BPF_H
 #define BPF_TUNNEL_TC_BPF_H
@@ -31,7 +31,8 @@ static __always_inline __u32 tunnel_headers(struct __sk_buff *skb, __u32 ip_head
 	return ip_header_bytes + (data_offset >> 4) * 4;
 }
 
-static __always_inline struct amount tunnel_amount(struct __sk_buff *skb, __u32 ip_bytes, __u32 ip_header_bytes, __u8 protocol)
+static __always_inline struct amount tunnel_amount(struct __sk_buff *skb, __u32 ip_bytes, __u32 ip_header_bytes,
+						   __u8 protocol)
 {
 	struct amount amount = {1, ip_bytes};
 

@@ -20,7 +20,7 @@ typedef struct sd_event sd_event;
 struct control;
 
 #define CONTROL_PRIORITY 10 /* of its event sources; higher numbers wait */
-#define CONTROL_CLIENTS  64
+#define CONTROL_CLIENTS	 64
 #define CONTROL_CLIENTS_UNTRUSTED                                                                                      \
 	48 /* of them: may be neither root's nor the daemon's own, so that root finds a place */
 #define CONTROL_STREAM_BYTES (2 << 20) /* of events and progress that a client may leave unread */
@@ -42,7 +42,7 @@ typedef void control_closed_fn(struct control_request *request, void *context);
 
 struct control_command {
 	const char *name; /* NULL ends the table */
-	bool changes;     /* for uid 0 and the daemon's own uid alone */
+	bool changes;	  /* for uid 0 and the daemon's own uid alone */
 	control_run_fn *run;
 };
 

@@ -12,7 +12,7 @@
 #define CONTROL_FAULT_BYTES 256
 
 struct control_line {
-	json_t *object;      /* the whole request; owned */
+	json_t *object;	     /* the whole request; owned */
 	const char *command; /* inside object */
 	json_t *arguments;   /* inside object; an object, made where the client sent none */
 };

@@ -16,7 +16,7 @@ enum request_stage { READING, RUNNING, ANSWERED, GONE };
 
 struct control_request {
 	LIST_ENTRY(control_request) entry; /* of control.requests, unless GONE */
-	struct control *control;           /* NULL when GONE */
+	struct control *control;	   /* NULL when GONE */
 	enum request_stage stage;
 	int fd;
 	bool trusted; /* uid 0 or the daemon's own */

@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG     64
+#define BACKLOG	    64
 #define SOCKET_MODE 0666 /* connecting is for everybody; changes ask for credentials */
 
 static int make_directory(const char *path)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Maps `connections` and `rows`: a connection's members, and which of them a flow ranks first. Both BPF_MAP_TYPE_ARRAY, sized
- * by the configuration. Writer: aa-steerd, before the generation that they belong to is attached; never changed after.
+ * Maps `connections` and `rows`: a connection's members, and which of them a flow ranks first. Both BPF_MAP_TYPE_ARRAY,
+ * sized by the configuration. Writer: aa-steerd, before the generation that they belong to is attached; never changed
+ * after.
  *
- * A member's ordinal is its place in the configuration, so two gateways with the same seed and the same order agree on it.
+ * A member's ordinal is its place in the configuration, so two gateways with the same seed and the same order agree on
+ * it.
  */
 #ifndef MAPS_CONNECTIONS_H
 #define MAPS_CONNECTIONS_H
@@ -27,12 +29,12 @@ struct member_rank {
 /* The first cache line holds all that a connection of up to eight members needs per packet. */
 struct connection {
 	__u32 first_row; /* index in `rows` of its profile's row 0, or NO_ROWS */
-	__u32 row_mask;  /* rows of its profile - 1 */
-	__u32 members;   /* 1..MAX_MEMBERS */
+	__u32 row_mask;	 /* rows of its profile - 1 */
+	__u32 members;	 /* 1..MAX_MEMBERS */
 	__u32 reserved[5];
 	struct member member[MAX_MEMBERS];    /* by ordinal */
 	struct member_rank rank[MAX_MEMBERS]; /* by ordinal */
-	char name[NAME_BYTES];                /* zero-terminated */
+	char name[NAME_BYTES];		      /* zero-terminated */
 };
 
 /* The ranked choice of the flows whose hash falls on this row. Read and written as one 64-bit word. */

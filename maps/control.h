@@ -12,10 +12,10 @@
 #ifndef MAPS_CONTROL_H
 #define MAPS_CONTROL_H
 
-#define CONTROL_DIRECTORY "/run/aa-steer" /* or $RUNTIME_DIRECTORY */
-#define CONTROL_SOCKET_SUFFIX ".sock"     /* <directory>/<gateway>.sock */
+#define CONTROL_DIRECTORY     "/run/aa-steer" /* or $RUNTIME_DIRECTORY */
+#define CONTROL_SOCKET_SUFFIX ".sock"	      /* <directory>/<gateway>.sock */
 #define CONTROL_REQUEST_BYTES 4096
-#define CONTROL_LINE_BYTES (64 << 20)
+#define CONTROL_LINE_BYTES    (64 << 20)
 
 enum exit_code {
 	EXIT_DONE = 0,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Map `counters`: BPF_MAP_TYPE_PERCPU_ARRAY, sized by the configuration, by tunnel index. Writer: the BPF programs. A GSO
- * packet counts as the packets that it will become.
+ * Map `counters`: BPF_MAP_TYPE_PERCPU_ARRAY, sized by the configuration, by tunnel index. Writer: the BPF programs. A
+ * GSO packet counts as the packets that it will become.
  */
 #ifndef MAPS_COUNTERS_H
 #define MAPS_COUNTERS_H
@@ -10,7 +10,7 @@
 
 struct counters {
 	__u64 tx_packets; /* steered into the tunnel */
-	__u64 tx_bytes;   /* their IP packets' length, before encryption */
+	__u64 tx_bytes;	  /* their IP packets' length, before encryption */
 	__u64 rx_packets; /* received out of the tunnel, decrypted */
 	__u64 rx_bytes;
 };

@@ -4,8 +4,8 @@
  * instance index), both mapped into aa-steerd.
  *
  * Each cause is a byte with one writer, so that causes are set and cleared by plain stores and none hides another. The
- * packet path reads all eight as one word: a tunnel is usable when its word and its instance's are both zero. Failing or
- * draining an instance is one such store, whatever the number of its tunnels, connections and flows.
+ * packet path reads all eight as one word: a tunnel is usable when its word and its instance's are both zero. Failing
+ * or draining an instance is one such store, whatever the number of its tunnels, connections and flows.
  *
  * Both outlive the daemon and every generation of programs.
  */

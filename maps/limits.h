@@ -2,47 +2,47 @@
 /*
  * Limits and special values of the map contract.
  *
- * Read by the BPF programs, by aa-steerd and by the tools. A change to any number here, or to any struct of this folder,
- * is a new map ABI: raise MAP_ABI_VERSION in the same commit.
+ * Read by the BPF programs, by aa-steerd and by the tools. A change to any number here, or to any struct of this
+ * folder, is a new map ABI: raise MAP_ABI_VERSION in the same commit.
  */
 #ifndef MAPS_LIMITS_H
 #define MAPS_LIMITS_H
 
 #define MAP_ABI_VERSION 1
 
-#define MAX_INSTANCES 64
-#define MAX_CONNECTIONS 10000
-#define MAX_MEMBERS 64     /* tunnels of one connection */
-#define MAX_TUNNELS 65536  /* tunnels of one gateway, over all connections */
-#define MAX_PREFIXES 65536 /* configured; the box's own addresses come on top, see PREFIXES_ENTRIES */
-#define MAX_INSIDE_NICS 16
+#define MAX_INSTANCES	 64
+#define MAX_CONNECTIONS	 10000
+#define MAX_MEMBERS	 64    /* tunnels of one connection */
+#define MAX_TUNNELS	 65536 /* tunnels of one gateway, over all connections */
+#define MAX_PREFIXES	 65536 /* configured; the box's own addresses come on top, see PREFIXES_ENTRIES */
+#define MAX_INSIDE_NICS	 16
 #define MAX_OUTSIDE_NICS 16
-#define NAME_BYTES 32      /* names in the maps, their terminating zero included */
+#define NAME_BYTES	 32 /* names in the maps, their terminating zero included */
 
 #define MIN_WEIGHT 1
 #define MAX_WEIGHT 1000
 
 /* Rows of one profile: a power of two, chosen by the weights so that each member's share is exact to 1 %. */
-#define MIN_ROWS 4096
-#define MAX_ROWS 65536
+#define MIN_ROWS       4096
+#define MAX_ROWS       65536
 #define ROW_CANDIDATES 8
 
-#define PREFIXES_ENTRIES (MAX_PREFIXES + 4096) /* 4,096 for the addresses and networks of the box itself */
-#define PREFIX_CACHE_ENTRIES 4096 /* destinations remembered, by CPU; a power of two */
-#define DEVICES_ENTRIES (2 * MAX_TUNNELS)
+#define PREFIXES_ENTRIES     (MAX_PREFIXES + 4096) /* 4,096 for the addresses and networks of the box itself */
+#define PREFIX_CACHE_ENTRIES 4096		   /* destinations remembered, by CPU; a power of two */
+#define DEVICES_ENTRIES	     (2 * MAX_TUNNELS)
 
-#define NO_CANDIDATE 0xff         /* a row's place that names no member */
-#define NO_ROWS 0xffffffffu       /* connection.first_row: ranked packet by packet, it has no rows */
-#define NO_TUNNEL 0xffffffffu
+#define NO_CANDIDATE  0xff	  /* a row's place that names no member */
+#define NO_ROWS	      0xffffffffu /* connection.first_row: ranked packet by packet, it has no rows */
+#define NO_TUNNEL     0xffffffffu
 #define NO_CONNECTION 0xffffffffu /* a prefix that is not steered: the kernel routes it */
-#define NO_PREFIX 0xfffffffeu     /* a cached destination that no prefix holds */
+#define NO_PREFIX     0xfffffffeu /* a cached destination that no prefix holds */
 
 /*
  * path: stack. The mark that sends a packet to its tunnel's routing table: STACK_MARK | index of the table. All 32 bits
  * are written, and matched under STACK_MARK_MASK.
  */
-#define STACK_MARK 0xaa570000u
-#define STACK_MARK_MASK 0xffffffffu
+#define STACK_MARK	  0xaa570000u
+#define STACK_MARK_MASK	  0xffffffffu
 #define MAX_STACK_TUNNELS 256 /* the kernel walks its rules one by one */
 
 #endif

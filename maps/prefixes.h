@@ -12,7 +12,7 @@
 
 struct prefix_key {
 	__u32 prefix_length_bits; /* 0..128, host order; 96 and more for IPv4 */
-	__u8 address[16];         /* network order; IPv4 as ::ffff:a.b.c.d */
+	__u8 address[16];	  /* network order; IPv4 as ::ffff:a.b.c.d */
 };
 
 struct prefix {
@@ -20,13 +20,13 @@ struct prefix {
 };
 
 /*
- * Map `cached_prefixes` (BPF_MAP_TYPE_PERCPU_ARRAY of PREFIX_CACHE_ENTRIES, by a hash of the address): what was looked up in
- * `prefixes` lately, since a lookup there costs more than the rest of a decision. Writer: the BPF programs.
+ * Map `cached_prefixes` (BPF_MAP_TYPE_PERCPU_ARRAY of PREFIX_CACHE_ENTRIES, by a hash of the address): what was looked
+ * up in `prefixes` lately, since a lookup there costs more than the rest of a decision. Writer: the BPF programs.
  */
 struct cached_prefix {
-	__u8 address[16];     /* a whole destination address, as in prefix_key */
-	__u32 connection;     /* index in `connections`, NO_CONNECTION or NO_PREFIX */
-	__u32 valid_at;       /* 1 + gateway.prefix_changes before the lookup; another value: void */
+	__u8 address[16]; /* a whole destination address, as in prefix_key */
+	__u32 connection; /* index in `connections`, NO_CONNECTION or NO_PREFIX */
+	__u32 valid_at;	  /* 1 + gateway.prefix_changes before the lookup; another value: void */
 } __attribute__((aligned(8)));
 
 _Static_assert(sizeof(struct cached_prefix) == 24, "cached_prefix");

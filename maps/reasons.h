@@ -32,14 +32,14 @@ enum drop_reason {
 #define X(name, sentence) DROP_##name,
 	DROP_REASONS(X)
 #undef X
-	DROP_REASON_COUNT
+		DROP_REASON_COUNT
 };
 
 enum pass_reason {
 #define X(name, sentence) PASS_##name,
 	PASS_REASONS(X)
 #undef X
-	PASS_REASON_COUNT
+		PASS_REASON_COUNT
 };
 
 struct drops { /* packets */

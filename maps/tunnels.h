@@ -18,8 +18,8 @@
 #include "limits.h"
 
 enum egress_kind {
-	EGRESS_NONE,     /* no device now */
-	EGRESS_LAYER3,   /* xfrm, vti, tun, wireguard: takes IP packets */
+	EGRESS_NONE,	 /* no device now */
+	EGRESS_LAYER3,	 /* xfrm, vti, tun, wireguard: takes IP packets */
 	EGRESS_ETHERNET, /* takes frames: next_hop_mac and source_mac hold */
 };
 
@@ -28,16 +28,16 @@ struct egress {
 	__u8 source_mac[8];   /* likewise; the device's own address */
 	__u32 ifindex;
 	__u32 mtu_bytes; /* largest IP packet that the device takes */
-	__u32 kind;      /* enum egress_kind */
-	__u32 mark;      /* path: stack: the mark that routes into this egress; else 0 */
+	__u32 kind;	 /* enum egress_kind */
+	__u32 mark;	 /* path: stack: the mark that routes into this egress; else 0 */
 } __attribute__((aligned(8)));
 
 struct tunnel {
 	struct egress egress; /* of a local instance's tunnel; EGRESS_NONE for a remote one's */
 	__u32 connection;     /* index in `connections` */
-	__u32 ordinal;        /* its place among the connection's members */
-	__u32 instance;       /* index in `instances` */
-	__u32 reserved;       /* 0 */
+	__u32 ordinal;	      /* its place among the connection's members */
+	__u32 instance;	      /* index in `instances` */
+	__u32 reserved;	      /* 0 */
 	char name[NAME_BYTES];
 };
 
@@ -47,9 +47,10 @@ struct instance {
 };
 
 struct device {
-	__u32 tunnel;   /* index in `tunnels` of the tunnel that this device carries, or NO_TUNNEL */
-	__u8 inside;    /* 1: named in gateway.inside */
-	__u8 protected; /* 1: a packet routed into this device is on its way to a connection's peer: a tunnel or a remote instance */
+	__u32 tunnel;	/* index in `tunnels` of the tunnel that this device carries, or NO_TUNNEL */
+	__u8 inside;	/* 1: named in gateway.inside */
+	__u8 protected; /* 1: a packet routed into this device is on its way to a connection's peer: a tunnel or a
+			   remote instance */
 	__u8 reserved[2];
 	__u8 mac[8]; /* the device's own address and two bytes of zero */
 } __attribute__((aligned(8)));

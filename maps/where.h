@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Asking the loaded steer_tc where it would send a packet: BPF_PROG_TEST_RUN with the five words of __sk_buff.cb set to
- * WHERE_QUESTION. The program then decides as ever, but counts nothing and sends nothing, and leaves its answer in the same
- * five words. A packet off the network that carries the same 160 bits there is not in question: cb is cleared by the
- * kernel or written by another program of this box.
+ * WHERE_QUESTION. The program then decides as ever, but counts nothing and sends nothing, and leaves its answer in the
+ * same five words. A packet off the network that carries the same 160 bits there is not in question: cb is cleared by
+ * the kernel or written by another program of this box.
  */
 #ifndef MAPS_WHERE_H
 #define MAPS_WHERE_H
@@ -22,11 +22,11 @@ enum where_verdict {
 };
 
 struct where_answer {
-	__u32 verdict;    /* enum where_verdict */
-	__u32 detail;     /* see there */
+	__u32 verdict;	  /* enum where_verdict */
+	__u32 detail;	  /* see there */
 	__u32 connection; /* index in `connections`, or NO_CONNECTION */
 	__u32 flow_hash;  /* its low bits choose the row */
-	__u32 rank;       /* how many better candidates were not usable; 0: the flow's first choice */
+	__u32 rank;	  /* how many better candidates were not usable; 0: the flow's first choice */
 };
 
 _Static_assert(sizeof(struct where_answer) == 20, "the five words of __sk_buff.cb");

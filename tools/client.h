@@ -19,8 +19,8 @@ struct client_request {
 };
 
 struct client_answer {
-	int exit_code;  /* enum exit_code; EXIT_NO_DAEMON and EXIT_USAGE also where no daemon had a say */
-	char *message;  /* never NULL; owned */
+	int exit_code;	/* enum exit_code; EXIT_NO_DAEMON and EXIT_USAGE also where no daemon had a say */
+	char *message;	/* never NULL; owned */
 	json_t *result; /* NULL where there is none; owned */
 };
 

@@ -115,6 +115,6 @@ int main(int argc, char **argv)
 	call.argc = argc - optind;
 	call.argv = argv + optind;
 	call.argv[0] = argv[0]; /* getopt names the program by it */
-	optind = 0;             /* getopt starts anew */
+	optind = 0;		/* getopt starts anew */
 	return finish(call.tool->run(&call));
 }

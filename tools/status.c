@@ -18,7 +18,7 @@ static enum table_colour state_colour(const char *state)
 	} known[] = {
 		{"active", TABLE_GREEN},   {"redundant", TABLE_GREEN}, {"up", TABLE_GREEN},
 		{"at-risk", TABLE_YELLOW}, {"standby", TABLE_YELLOW},  {"draining", TABLE_YELLOW},
-		{"drained", TABLE_YELLOW}, {"down", TABLE_RED},        {"missing", TABLE_RED},
+		{"drained", TABLE_YELLOW}, {"down", TABLE_RED},	       {"missing", TABLE_RED},
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -84,7 +84,7 @@ static void print_gateway(const json_t *gateway)
 static void print_instances(const json_t *instances, time_t now)
 {
 	static const struct table_column column[] = {{"INSTANCE", false}, {"PUBLIC", false}, {"STATE", false},
-						     {"SINCE", true},     {"USABLE", true},  {"REASON", false},
+						     {"SINCE", true},	  {"USABLE", true},  {"REASON", false},
 						     {NULL, false}};
 	struct table *table = table_new(column);
 	const json_t *instance;
@@ -119,7 +119,7 @@ static void print_connections(const json_t *connections, time_t now)
 {
 	static const struct table_column column[] = {
 		{"CONNECTION", false}, {"STATE", false},  {"TUNNEL", false},  {"INSTANCE", false}, {"DEVICE", false},
-		{"STATE", false},      {"SINCE", true},   {"TX-PKT/S", true}, {"TX-BIT/S", true},  {"RX-PKT/S", true},
+		{"STATE", false},      {"SINCE", true},	  {"TX-PKT/S", true}, {"TX-BIT/S", true},  {"RX-PKT/S", true},
 		{"RX-BIT/S", true},    {"REASON", false}, {NULL, false}};
 	struct table *table = table_new(column);
 	const json_t *connection, *tunnel;

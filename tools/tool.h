@@ -32,7 +32,7 @@ struct tool_call {
 	const struct tool *tool;
 	bool json;
 	const char *gateway; /* NULL: the only one that runs */
-	int argc;            /* argv[0] is the command; getopt's order */
+	int argc;	     /* argv[0] is the command; getopt's order */
 	char **argv;
 };
 
@@ -79,9 +79,9 @@ void tool_print_json(const json_t *json, size_t flags);
 struct tool_request {
 	const char *command;
 	json_t *arguments;    /* taken over; NULL: json_pack() refused what the user typed */
-	bool unhurried;       /* silence of the daemon is no fault */
-	bool faults;          /* EXIT_USAGE is faults of a file: lines that name their place themselves */
-	bool stream;          /* lines are all there is to print: the result says nothing */
+	bool unhurried;	      /* silence of the daemon is no fault */
+	bool faults;	      /* EXIT_USAGE is faults of a file: lines that name their place themselves */
+	bool stream;	      /* lines are all there is to print: the result says nothing */
 	client_line_fn *line; /* on progress and events; may be NULL */
 	void (*print)(const json_t *result, const struct tool_call *call); /* for people; NULL: nothing to print */
 };

@@ -2,11 +2,12 @@
 /*
  * What a decision costs: steer_tc and steer_xdp by BPF_PROG_TEST_RUN, over an empty program of the same type.
  *
- * What is measured is the whole way of a packet that is sent: parse, hash, prefix, row, health, counters, TTL and MAC rewrite,
- * the redirect's set-up; not the redirect itself, which a test run does not do. A test run repeats on the same packet, whose
- * TTL each run lowers; so a run is a batch of 250 on a packet with TTL 255, and a round is 2,000 batches, each with another destination.
- * Within a batch caches and branch predictor are warm, and the destination is known after its first packet: these are figures
- * for a busy gateway. "each destination new" is the worst case instead: every packet looks its prefix up.
+ * What is measured is the whole way of a packet that is sent: parse, hash, prefix, row, health, counters, TTL and MAC
+ * rewrite, the redirect's set-up; not the redirect itself, which a test run does not do. A test run repeats on the same
+ * packet, whose TTL each run lowers; so a run is a batch of 250 on a packet with TTL 255, and a round is 2,000 batches,
+ * each with another destination. Within a batch caches and branch predictor are warm, and the destination is known
+ * after its first packet: these are figures for a busy gateway. "each destination new" is the worst case instead: every
+ * packet looks its prefix up.
  *
  * Ours and the empty program alternate, round by round. Prints a table, writes build/bench-decision.json. Needs root.
  */
@@ -27,10 +28,10 @@
 #include "../../maps/prefixes.h"
 #include "../../maps/tunnels.h"
 
-#define ROUNDS      5
-#define BATCHES     2000
-#define BATCH       250 /* TTL 255 down to 5: every run of it sends */
-#define TUNNELS     4   /* of each connection */
+#define ROUNDS	    5
+#define BATCHES	    2000
+#define BATCH	    250 /* TTL 255 down to 5: every run of it sends */
+#define TUNNELS	    4	/* of each connection */
 #define LOOPBACK    1
 #define OUTPUT_FILE "build/bench-decision.json"
 
@@ -48,10 +49,8 @@ struct measure {
 };
 
 static const struct measure measures[] = {
-	{"steer_tc IPv4", false, IPV4, false, TC_ACT_REDIRECT},
-	{"steer_tc IPv6", false, IPV6, false, TC_ACT_REDIRECT},
-	{"steer_xdp IPv4", true, IPV4, true, XDP_REDIRECT},
-	{"steer_xdp IPv6", true, IPV6, true, XDP_REDIRECT},
+	{"steer_tc IPv4", false, IPV4, false, TC_ACT_REDIRECT}, {"steer_tc IPv6", false, IPV6, false, TC_ACT_REDIRECT},
+	{"steer_xdp IPv4", true, IPV4, true, XDP_REDIRECT},	{"steer_xdp IPv6", true, IPV6, true, XDP_REDIRECT},
 	{"steer_xdp, to TC", true, IPV4, false, XDP_PASS},
 };
 
@@ -84,7 +83,8 @@ static void fill_prefix(unsigned i)
 	struct prefix_key key4 = {.prefix_length_bits = IPV4_MAPPED_BITS + 24}, key6 = {.prefix_length_bits = 64};
 	struct prefix value = {.connection = i};
 
-	memcpy(key4.address, (uint8_t[]){0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, spread(i) >> 8, spread(i), 0}, 16);
+	memcpy(key4.address, (uint8_t[]){0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, spread(i) >> 8, spread(i), 0},
+	       16);
 	memcpy(key6.address, (uint8_t[]){0x20, 0x01, 0x0d, 0xb8, 0, 0, spread(i) >> 8, spread(i)}, 8);
 	update(tc->maps.prefixes, &key4, &value);
 	update(tc->maps.prefixes, &key6, &value);
@@ -127,7 +127,8 @@ static void fill_connections(unsigned count, bool remote)
 static void fill(unsigned prefixes)
 {
 	for (uint32_t i = 0; i < MIN_ROWS; i++) {
-		struct row row = {{i % 4, (i + 1) % 4, (i + 2) % 4, (i + 3) % 4, NO_CANDIDATE, NO_CANDIDATE, NO_CANDIDATE, NO_CANDIDATE}};
+		struct row row = {{i % 4, (i + 1) % 4, (i + 2) % 4, (i + 3) % 4, NO_CANDIDATE, NO_CANDIDATE,
+				   NO_CANDIDATE, NO_CANDIDATE}};
 
 		update(tc->maps.rows, &i, &row);
 	}
@@ -151,7 +152,7 @@ static void load(unsigned prefixes, bool prefix_cache)
 	bpf_map__set_max_entries(tc->maps.counters, TUNNELS);
 	if (steer_tc__load(tc))
 		die("load steer_tc");
-	bpf_object__for_each_map(map, xdp->obj) {
+	bpf_object__for_each_map (map, xdp->obj) {
 		if (!bpf_map__is_internal(map))
 			bpf_map__reuse_fd(map, bpf_object__find_map_fd_by_name(tc->obj, bpf_map__name(map)));
 	}
@@ -169,7 +170,9 @@ static void unload(void)
 static int empty_program(enum bpf_prog_type type)
 {
 	const struct bpf_insn body[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = type == BPF_PROG_TYPE_XDP ? XDP_PASS : TC_ACT_OK},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K,
+		 .dst_reg = BPF_REG_0,
+		 .imm = type == BPF_PROG_TYPE_XDP ? XDP_PASS : TC_ACT_OK},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
 	int fd = bpf_prog_load(type, "empty", "GPL", body, 2, NULL);
@@ -202,12 +205,14 @@ static double round_ns(int program, const struct measure *measure, unsigned pref
 
 	for (unsigned batch = 0; batch < BATCHES; batch++) {
 		struct frame frame = packet(measure->family, batch % prefixes);
-		LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data, .data_size_in = frame.length, .repeat = BATCH);
+		LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data, .data_size_in = frame.length,
+			    .repeat = BATCH);
 
 		if (bpf_prog_test_run_opts(program, &options))
 			die("test run");
 		if ((int)options.retval != verdict) {
-			fprintf(stderr, "decision: %s: verdict %d, not %d\n", measure->name, (int)options.retval, verdict);
+			fprintf(stderr, "decision: %s: verdict %d, not %d\n", measure->name, (int)options.retval,
+				verdict);
 			exit(1);
 		}
 		sum_ns += options.duration;
@@ -250,11 +255,12 @@ static void measure_one(const struct measure *measure, const struct setting *set
 	fill_connections(setting->prefixes, measure->remote);
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		ours_ns.round[round] = round_ns(ours, measure, setting->prefixes, measure->verdict);
-		empty_ns.round[round] = round_ns(empty, measure, setting->prefixes, measure->is_xdp ? XDP_PASS : TC_ACT_OK);
+		empty_ns.round[round] =
+			round_ns(empty, measure, setting->prefixes, measure->is_xdp ? XDP_PASS : TC_ACT_OK);
 	}
 	over_ns = median(&ours_ns) - median(&empty_ns);
-	printf("%-40s %8u %8.1f %6.1f-%-6.1f %8.1f %8.1f\n", name, setting->prefixes,
-	       ours_ns.round[ROUNDS / 2], ours_ns.round[0], ours_ns.round[ROUNDS - 1], empty_ns.round[ROUNDS / 2], over_ns);
+	printf("%-40s %8u %8.1f %6.1f-%-6.1f %8.1f %8.1f\n", name, setting->prefixes, ours_ns.round[ROUNDS / 2],
+	       ours_ns.round[0], ours_ns.round[ROUNDS - 1], empty_ns.round[ROUNDS / 2], over_ns);
 	fprintf(out, "  {\"name\": \"%s\", \"prefixes\": %u, ", name, setting->prefixes);
 	write_figure(out, "ours_ns", &ours_ns);
 	fprintf(out, ", ");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Prints CLOCK_MONOTONIC in nanoseconds: the clock that the traffic tools stamp packets with. Scripts mark a test's phases
- * by it; bash itself knows the wall clock only.
+ * Prints CLOCK_MONOTONIC in nanoseconds: the clock that the traffic tools stamp packets with. Scripts mark a test's
+ * phases by it; bash itself knows the wall clock only.
  */
 #include "traffic.h"
 

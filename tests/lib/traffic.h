@@ -3,9 +3,9 @@
  * What the traffic_* programs share: the probe packet, and the log of packets that each of them leaves.
  *
  * traffic_send numbers and stamps packets of many flows; traffic_watch notes which tunnel each one came through;
- * traffic_receive notes when it arrived; traffic_report joins the three logs with the marks of a test's phases. All run in
- * one kernel, so CLOCK_MONOTONIC is one clock. A log is kept in memory and written when the program ends: a disk, or a
- * shared folder of a virtual machine, must not slow the measured path down. Functions end the program on failure.
+ * traffic_receive notes when it arrived; traffic_report joins the three logs with the marks of a test's phases. All run
+ * in one kernel, so CLOCK_MONOTONIC is one clock. A log is kept in memory and written when the program ends: a disk, or
+ * a shared folder of a virtual machine, must not slow the measured path down. Functions end the program on failure.
  */
 #ifndef TESTS_TRAFFIC_H
 #define TESTS_TRAFFIC_H

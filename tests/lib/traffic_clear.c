@@ -5,10 +5,10 @@
  *
  *   traffic_clear -o JSON INTERFACE...
  *
- * Clear is every packet, in either direction, that is not ESP, IKE (UDP 500 and 4500), ARP, or ICMPv6 neighbour discovery
- * and multicast listener reports. A socket filter lets ESP pass by in the kernel, so that fast tunnels cost the measured
- * machine nothing here; the few others are judged below. The caller proves that it sees anything at all by sending one
- * clear packet of its own.
+ * Clear is every packet, in either direction, that is not ESP, IKE (UDP 500 and 4500), ARP, or ICMPv6 neighbour
+ * discovery and multicast listener reports. A socket filter lets ESP pass by in the kernel, so that fast tunnels cost
+ * the measured machine nothing here; the few others are judged below. The caller proves that it sees anything at all by
+ * sending one clear packet of its own.
  */
 #include <arpa/inet.h>
 #include <linux/filter.h>
@@ -95,7 +95,8 @@ static bool is_allowed(uint16_t ethertype, const uint8_t *data, uint32_t bytes)
 	}
 }
 
-static void judge(struct counter *counter, const char *interface, uint16_t ethertype, const uint8_t *data, uint32_t bytes)
+static void judge(struct counter *counter, const char *interface, uint16_t ethertype, const uint8_t *data,
+		  uint32_t bytes)
 {
 	char *text;
 	int at;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Joins what was sent, seen in tunnels and received, and prints figures for each phase as JSON. Pure: files in, text out.
+ * Joins what was sent, seen in tunnels and received, and prints figures for each phase as JSON. Pure: files in, text
+ * out.
  *
  *   traffic_report SENT RECEIVED TUNNELS MARKS        (TUNNELS may be - where nobody watched)
  *
  * MARKS has lines "NAME CLOCK_MONOTONIC_NS", in order; a phase lasts from its mark to the next one. A packet belongs to
  * the phase in which it was sent. For each phase:
  *
- *   sent, lost_packets, duplicated, reordered   packets; lost is exact: what the sender's log has and the receiver's not
- *   gap_ms_max, gap_at_ms                       longest silence of any flow while it was sending, and when it began,
+ *   sent, lost_packets, duplicated, reordered   packets; lost is exact: what the sender's log has and the receiver's
+ * not gap_ms_max, gap_at_ms                       longest silence of any flow while it was sending, and when it began,
  *                                               counted from the mark
  *   spread {tunnel: share}                      of the packets
  *   flows {tunnel: count}                       flows by the tunnel of their last packet in the phase
@@ -236,9 +237,10 @@ static void phase_tunnels(const struct phase *phase, json_t *object)
 static json_t *phase_json(const struct phase *phase)
 {
 	double gap_at_ms = phase->gap_ns ? ((double)phase->gap_start_ns - (double)phase->start_ns) / 1e6 : 0;
-	json_t *object = json_pack("{s:I s:I s:I s:I s:f s:f}", "sent", (json_int_t)phase->sent, "lost_packets",
-				   (json_int_t)phase->lost, "duplicated", (json_int_t)phase->duplicated, "reordered",
-				   (json_int_t)phase->reordered, "gap_ms_max", phase->gap_ns / 1e6, "gap_at_ms", gap_at_ms);
+	json_t *object =
+		json_pack("{s:I s:I s:I s:I s:f s:f}", "sent", (json_int_t)phase->sent, "lost_packets",
+			  (json_int_t)phase->lost, "duplicated", (json_int_t)phase->duplicated, "reordered",
+			  (json_int_t)phase->reordered, "gap_ms_max", phase->gap_ns / 1e6, "gap_at_ms", gap_at_ms);
 
 	phase_tunnels(phase, object);
 	return object;
@@ -277,11 +279,12 @@ int main(int argc, char **argv)
 	}
 	for (uint32_t i = 0; i < phase_count; i++)
 		json_object_set_new(list, phases[i].name, phase_json(&phases[i]));
-	root = json_pack("{s:f s:i s:I s:I s:I s:I s:o}", "rate_pps", rate_pps(), "flows", (int)active, "sent",
-			 (json_int_t)sent.count, "received", (json_int_t)received.count, "strangers",
-			 (json_int_t)strangers, "missed_packets",
-			 (json_int_t)(sent.head.missed_packets + received.head.missed_packets + seen.head.missed_packets),
-			 "phases", list);
+	root = json_pack(
+		"{s:f s:i s:I s:I s:I s:I s:o}", "rate_pps", rate_pps(), "flows", (int)active, "sent",
+		(json_int_t)sent.count, "received", (json_int_t)received.count, "strangers", (json_int_t)strangers,
+		"missed_packets",
+		(json_int_t)(sent.head.missed_packets + received.head.missed_packets + seen.head.missed_packets),
+		"phases", list);
 	json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
 	puts("");
 	json_decref(root);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Sends numbered UDP packets of many flows, IPv4 and IPv6, evenly paced, until SIGTERM; then writes the log of all sent.
+ * Sends numbered UDP packets of many flows, IPv4 and IPv6, evenly paced, until SIGTERM; then writes the log of all
+ * sent.
  *
  *   traffic_send -o LOG -n FLOWS -r PACKETS_PER_SECOND [-p PORT] [-s PAYLOAD_BYTES] SOURCE,DESTINATION...
  *

@@ -5,8 +5,8 @@
  *   traffic_watch -o LOG [-p PORT] INTERFACE=TUNNEL...
  *
  * Packet sockets without link header, so that the same offsets hold on xfrm interfaces, veth and tun; a socket filter
- * leaves only UDP to the port. What the sockets had to drop is counted in the log (missed_packets). Single thread; run by
- * vmtest/lib/traffic.sh in the peer's namespace.
+ * leaves only UDP to the port. What the sockets had to drop is counted in the log (missed_packets). Single thread; run
+ * by vmtest/lib/traffic.sh in the peer's namespace.
  */
 #include <arpa/inet.h>
 #include <linux/filter.h>

@@ -100,7 +100,8 @@ static void test_choose__failure_moves_the_victims_flows_alone(void **state)
 
 static void test_choose__nothing_usable_is_a_drop(void **state)
 {
-	struct frame frame = frame_to(LAYER3), wide = flow_number(WIDE_SERVER, 0), rowless = flow_number(ROWLESS_SERVER, 0);
+	struct frame frame = frame_to(LAYER3), wide = flow_number(WIDE_SERVER, 0),
+		     rowless = flow_number(ROWLESS_SERVER, 0);
 
 	(void)state;
 	for (unsigned i = 0; i < MAX_INSTANCES; i++)

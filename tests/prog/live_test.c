@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * steer_tc attached to a device, packets sent and received: what a test run cannot show. VLAN tags that the kernel has taken into
- * the skb, headers outside of linear memory, the redirect itself.
+ * steer_tc attached to a device, packets sent and received: what a test run cannot show. VLAN tags that the kernel has
+ *taken into the skb, headers outside of linear memory, the redirect itself.
  *
- *	socket on nic-far ==veth== nic (steer_tc at clsact ingress) --+-- tunnel 0: "tun0", layer 3, read by its descriptor
+ *	socket on nic-far ==veth== nic (steer_tc at clsact ingress) --+-- tunnel 0: "tun0", layer 3, read by its
+ *descriptor
  *	                                                              +-- tunnel 1: "eth0" ==veth== socket on "eth0-far"
  */
 #include <fcntl.h>
@@ -26,9 +27,8 @@ static int far_fd, tun_fd, eth_fd;
 
 static int packet_socket(const char *device, int ethertype)
 {
-	struct sockaddr_ll address = {.sll_family = AF_PACKET,
-				      .sll_protocol = htons(ethertype),
-				      .sll_ifindex = (int)if_nametoindex(device)};
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(ethertype), .sll_ifindex = (int)if_nametoindex(device)};
 	int fd = socket(AF_PACKET, SOCK_RAW, 0), on = 1;
 
 	assert_true(fd >= 0);
@@ -127,7 +127,8 @@ static void assert_framed(const void *frame_ip, size_t ip_bytes, uint16_t ethert
 {
 	uint8_t received[RECEIVED_BYTES], control[256];
 	struct iovec part = {received, sizeof(received)};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
 	const struct cmsghdr *beside;
 
 	await(eth_fd);
@@ -181,7 +182,8 @@ static struct frame with_tags(const struct frame *frame, const uint16_t *etherty
 
 static void test_live__vlan_tags_come_off_wherever_they_are(void **state)
 {
-	static const uint16_t stacks[][2] = {{ETH_P_8021Q, 0}, {ETH_P_8021AD, 0}, {ETH_P_8021Q, ETH_P_8021Q}, {ETH_P_8021AD, ETH_P_8021Q}};
+	static const uint16_t stacks[][2] = {
+		{ETH_P_8021Q, 0}, {ETH_P_8021AD, 0}, {ETH_P_8021Q, ETH_P_8021Q}, {ETH_P_8021AD, ETH_P_8021Q}};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(stacks) / sizeof(*stacks); i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Builds Ethernet frames header by header, from the outside in: each call appends one header, frame_end() fills in lengths
- * and checksums. For program tests, unit tests and benches. A frame that does not fit aborts.
+ * Builds Ethernet frames header by header, from the outside in: each call appends one header, frame_end() fills in
+ *lengths and checksums. For program tests, unit tests and benches. A frame that does not fit aborts.
  *
  *	struct frame frame = frame_start(ETH_P_IP);
  *	frame_ipv4(&frame, CLIENT, SERVER, IPPROTO_UDP);
@@ -18,18 +18,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME_BYTES     3200
+#define FRAME_BYTES	3200
 #define FRAME_IP_LAYERS 4
 
-/* Named addresses: a client on the inside, a server behind the tunnels, a router between them, a host of the box's own network. */
-#define CLIENT   "10.1.2.3"
-#define SERVER   "192.168.7.9"
-#define ROUTER   "192.168.99.1"
+/* Named addresses: a client on the inside, a server behind the tunnels, a router between them, a host of the box's own
+ * network. */
+#define CLIENT	 "10.1.2.3"
+#define SERVER	 "192.168.7.9"
+#define ROUTER	 "192.168.99.1"
 #define NEIGHBOR "10.0.0.77"
 #define STRANGER "198.51.100.5"
-#define CLIENT6  "2001:db8:aaaa::3"
-#define SERVER6  "2001:db8:1::9"
-#define ROUTER6  "2001:db8:1:ff::1"
+#define CLIENT6	 "2001:db8:aaaa::3"
+#define SERVER6	 "2001:db8:1::9"
+#define ROUTER6	 "2001:db8:1:ff::1"
 
 static const uint8_t GATEWAY_MAC[ETH_ALEN] = {0x02, 0, 0, 0, 0, 0x01};
 static const uint8_t CLIENT_MAC[ETH_ALEN] = {0x02, 0, 0, 0, 0, 0x02};

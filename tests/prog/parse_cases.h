@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One packet for each path through the parser, and the flow that it belongs to. The unit test parses them as compiled C, the
- * program test asks the loaded program for the flow's hash.
+ * One packet for each path through the parser, and the flow that it belongs to. The unit test parses them as compiled
+ * C, the program test asks the loaded program for the flow's hash.
  */
 #ifndef TESTS_PROG_PARSE_CASES_H
 #define TESTS_PROG_PARSE_CASES_H
@@ -28,7 +28,8 @@ static inline struct address case_address(const char *text)
 	return address;
 }
 
-static inline struct flow case_flow(const char *from, unsigned from_port, const char *to, unsigned to_port, uint8_t protocol)
+static inline struct flow case_flow(const char *from, unsigned from_port, const char *to, unsigned to_port,
+				    uint8_t protocol)
 {
 	return (struct flow){.source = case_address(from),
 			     .destination = case_address(to),
@@ -390,8 +391,14 @@ CASE(ipv6_error_without_quote)
 }
 #undef CASE
 
-#define CASE4(name, ...) {#name, case_##name, ETH_P_IP, CLIENT, SERVER, __VA_ARGS__}
-#define CASE6(name, ...) {#name, case_##name, ETH_P_IPV6, CLIENT6, SERVER6, __VA_ARGS__}
+#define CASE4(name, ...)                                                                                               \
+	{                                                                                                              \
+#name, case_##name, ETH_P_IP, CLIENT, SERVER, __VA_ARGS__                                              \
+	}
+#define CASE6(name, ...)                                                                                               \
+	{                                                                                                              \
+#name, case_##name, ETH_P_IPV6, CLIENT6, SERVER6, __VA_ARGS__                                          \
+	}
 
 static const struct parse_case parse_cases[] = {
 	CASE4(ipv4_udp, IPPROTO_UDP, 1000, 2000),

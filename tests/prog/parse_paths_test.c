@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The parser as loaded: every path of parse_cases.h leads to the flow's hash, its fragments and ICMP errors included, and a
- * packet cut at any byte to a defined verdict.
+ * The parser as loaded: every path of parse_cases.h leads to the flow's hash, its fragments and ICMP errors included,
+ * and a packet cut at any byte to a defined verdict.
  */
 #include "prog.h"
 
@@ -33,7 +33,8 @@ static void test_case(void **state)
 	assert_int_equal(tx_bytes(tunnel), frame.length - frame.ip[0]);
 }
 
-/* Of what is shorter the kernel makes no test run at TC (6.18: not without an IP header where the ethertype names one). */
+/* Of what is shorter the kernel makes no test run at TC (6.18: not without an IP header where the ethertype names one).
+ */
 static size_t shortest_run(const struct frame *frame)
 {
 	size_t ip_bytes = frame->data[frame->ip[0]] >> 4 == 6 ? 40 : 20;

@@ -68,9 +68,9 @@ static inline uint64_t counted_packets(void)
 static inline struct run run_tc_with(int program, const struct frame *frame, struct __sk_buff *context)
 {
 	struct run run = {.length = 0};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame->data, .data_size_in = frame->length, .data_out = run.data,
-		    .data_size_out = sizeof(run.data), .ctx_in = context, .ctx_size_in = sizeof(*context),
-		    .ctx_out = context, .ctx_size_out = sizeof(*context), .repeat = 1);
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame->data, .data_size_in = frame->length,
+		    .data_out = run.data, .data_size_out = sizeof(run.data), .ctx_in = context,
+		    .ctx_size_in = sizeof(*context), .ctx_out = context, .ctx_size_out = sizeof(*context), .repeat = 1);
 
 	if (bpf_prog_test_run_opts(program, &options))
 		fail_msg("test run: %s", strerror(errno));
@@ -108,8 +108,8 @@ static inline struct run ask(const struct frame *frame)
 static inline struct run run_xdp(const struct frame *frame)
 {
 	struct run run = {.length = 0};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame->data, .data_size_in = frame->length, .data_out = run.data,
-		    .data_size_out = sizeof(run.data), .repeat = 1);
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame->data, .data_size_in = frame->length,
+		    .data_out = run.data, .data_size_out = sizeof(run.data), .repeat = 1);
 
 	if (bpf_prog_test_run_opts(bpf_program__fd(rig.xdp->progs.steer_xdp), &options))
 		fail_msg("test run: %s", strerror(errno));

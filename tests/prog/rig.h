@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The rig of the program tests: both objects loaded over one set of maps, in a network namespace of their own whose loopback
- * device stands for the inside NIC. prog.h runs packets through it.
+ * The rig of the program tests: both objects loaded over one set of maps, in a network namespace of their own whose
+ *loopback device stands for the inside NIC. prog.h runs packets through it.
  *
  *	            10.0.0.0/24, own
  *	CLIENT ---- lo (GATEWAY_MAC) ---- connection "hq": 192.168.0.0/16, 2001:db8:1::/48
  *	                                     tunnel 0, instance 0: local, layer 3
  *	                                     tunnel 1, instance 1: local, Ethernet
  *	                                     tunnel 2, instance 2: remote
- *	                                  connection "wide": 172.16.0.0/16, 64 tunnels from 100 on, instance = ordinal, local
- *	                                  connection "rowless": 172.17.0.0/16, the same tunnels, ranked packet by packet
+ *	                                  connection "wide": 172.16.0.0/16, 64 tunnels from 100 on, instance = ordinal,
+ *local connection "rowless": 172.17.0.0/16, the same tunnels, ranked packet by packet
  *
  * Each row of "hq" names the members in the order row % 3, + 1, + 2; of "wide" the eight from row % 64 on.
  */
@@ -48,18 +48,18 @@
 #include "../../maps/reasons.h"
 #include "../../maps/tunnels.h"
 
-#define SEED      0x5eedull
+#define SEED	  0x5eedull
 #define LOOPBACK  1
 #define MTU_BYTES 1400
 
 enum { HQ, WIDE, ROWLESS, CONNECTIONS };
 enum { LAYER3, ETHERNET, REMOTE, HQ_MEMBERS };
 
-#define WIDE_TUNNEL  100 /* the first of 64 */
-#define WIDE_ROW     4096
-#define RIG_TUNNELS  256
-#define RIG_ROWS     8192
-#define RIG_ROW_MASK 4095
+#define WIDE_TUNNEL	       100 /* the first of 64 */
+#define WIDE_ROW	       4096
+#define RIG_TUNNELS	       256
+#define RIG_ROWS	       8192
+#define RIG_ROW_MASK	       4095
 #define TUNNEL_IFINDEX(tunnel) (1000 + (tunnel))
 
 #define WIDE_SERVER    "172.16.0.5"
@@ -74,9 +74,9 @@ struct rig {
 	struct steer_tc *tc;
 	struct steer_xdp *xdp;
 	struct health *tunnel_health, *instance_health; /* mapped */
-	struct tunnel *tunnels;                         /* mapped */
-	struct instance *instances;                     /* mapped */
-	struct gateway *gateway;                        /* mapped */
+	struct tunnel *tunnels;				/* mapped */
+	struct instance *instances;			/* mapped */
+	struct gateway *gateway;			/* mapped */
 };
 
 static struct rig rig;
@@ -90,7 +90,8 @@ static inline void shell(const char *command)
 static inline void *rig_map(const struct bpf_map *map)
 {
 	size_t page = 4096, bytes = (size_t)((bpf_map__value_size(map) + 7) & ~7u) * bpf_map__max_entries(map);
-	void *memory = mmap(NULL, (bytes + page - 1) & ~(page - 1), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	void *memory =
+		mmap(NULL, (bytes + page - 1) & ~(page - 1), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
 
 	assert_ptr_not_equal(memory, MAP_FAILED);
 	return memory;
@@ -129,9 +130,11 @@ static inline void rig_row(uint32_t number, unsigned first, unsigned members)
 	rig_update(rig.tc->maps.rows, &number, &row);
 }
 
-static inline void rig_egress(struct egress *egress, uint32_t kind, uint32_t number, const uint8_t *hop, const uint8_t *own)
+static inline void rig_egress(struct egress *egress, uint32_t kind, uint32_t number, const uint8_t *hop,
+			      const uint8_t *own)
 {
-	*egress = (struct egress){.ifindex = TUNNEL_IFINDEX(number), .mtu_bytes = MTU_BYTES, .kind = kind, .mark = STACK_MARK + number};
+	*egress = (struct egress){
+		.ifindex = TUNNEL_IFINDEX(number), .mtu_bytes = MTU_BYTES, .kind = kind, .mark = STACK_MARK + number};
 	memcpy(egress->next_hop_mac, hop, sizeof(egress->next_hop_mac));
 	memcpy(egress->source_mac, own, sizeof(egress->source_mac));
 }
@@ -158,7 +161,8 @@ static inline void rig_hq(void)
 /* Tier of each member: 0, or as tier() says. */
 static inline void rig_wide_connection(uint32_t index, uint32_t first_row, unsigned (*tier)(unsigned ordinal))
 {
-	struct connection connection = {.first_row = first_row, .row_mask = RIG_ROW_MASK, .members = MAX_MEMBERS, .name = "wide"};
+	struct connection connection = {
+		.first_row = first_row, .row_mask = RIG_ROW_MASK, .members = MAX_MEMBERS, .name = "wide"};
 
 	for (unsigned i = 0; i < MAX_MEMBERS; i++) {
 		connection.member[i] = (struct member){.tunnel = WIDE_TUNNEL + i, .instance = i};
@@ -183,9 +187,11 @@ static inline void rig_share_maps(void)
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, rig.xdp->obj) {
+	bpf_object__for_each_map (map, rig.xdp->obj) {
 		if (!bpf_map__is_internal(map))
-			assert_int_equal(bpf_map__reuse_fd(map, bpf_object__find_map_fd_by_name(rig.tc->obj, bpf_map__name(map))), 0);
+			assert_int_equal(bpf_map__reuse_fd(
+						 map, bpf_object__find_map_fd_by_name(rig.tc->obj, bpf_map__name(map))),
+					 0);
 	}
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * steer_tc and sizes: what exceeds its tunnel's MTU goes to the kernel, which owes the sender an answer, but only where the kernel's
- * own route keeps it inside the tunnels; and a GSO packet counts as the packets that it becomes.
+ * steer_tc and sizes: what exceeds its tunnel's MTU goes to the kernel, which owes the sender an answer, but only where
+ * the kernel's own route keeps it inside the tunnels; and a GSO packet counts as the packets that it becomes.
  *
  * The namespace forwards, and its routes lead from lo into one of two veth devices, "plain" and "shielded" (protected).
  */
@@ -15,7 +15,8 @@ static int set_up(void **state)
 		return -1;
 	shell("ip link add plain type veth peer name plain2 && ip link add shielded type veth peer name shielded2");
 	shell("ip addr add 10.50.0.1/24 dev plain && ip addr add 10.51.0.1/24 dev shielded");
-	shell("ip -6 addr add 2001:db8:50::1/64 dev plain nodad && ip -6 addr add 2001:db8:51::1/64 dev shielded nodad");
+	shell("ip -6 addr add 2001:db8:50::1/64 dev plain nodad && ip -6 addr add 2001:db8:51::1/64 dev shielded "
+	      "nodad");
 	shell("for i in plain plain2 shielded shielded2; do ip link set $i up; done");
 	shell("echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding");
 	return 0;
@@ -26,7 +27,8 @@ static int reset(void **state)
 	rig_reset(state);
 	rig_device(if_nametoindex("plain"), NO_TUNNEL, false);
 	rig_device(if_nametoindex("shielded"), LAYER3, true);
-	shell("ip route flush root 192.168.0.0/16; ip -6 route flush root 2001:db8:1::/48; ip route flush root 0.0.0.0/0 proto static; "
+	shell("ip route flush root 192.168.0.0/16; ip -6 route flush root 2001:db8:1::/48; ip route flush root "
+	      "0.0.0.0/0 proto static; "
 	      "true");
 	return 0;
 }
@@ -35,8 +37,9 @@ static void route(const char *kind, const char *where)
 {
 	char command[200];
 
-	snprintf(command, sizeof(command), "ip route replace %s 192.168.0.0/16 %s && ip -6 route replace %s 2001:db8:1::/48 %s",
-		 kind, where, kind, where);
+	snprintf(command, sizeof(command),
+		 "ip route replace %s 192.168.0.0/16 %s && ip -6 route replace %s 2001:db8:1::/48 %s", kind, where,
+		 kind, where);
 	shell(command);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * steer_tc: what it does to the packets that it sends, and why it passes or drops the others. Each reason of maps/reasons.h
- * that TC gives on path: fast is here.
+ * steer_tc: what it does to the packets that it sends, and why it passes or drops the others. Each reason of
+ * maps/reasons.h that TC gives on path: fast is here.
  */
 #include "prog.h"
 

@@ -49,7 +49,8 @@ static void test_tunnel_tc__packets_are_counted_by_ip_length(void **state)
 
 static void test_tunnel_tc__gro_packet_counts_as_its_segments(void **state)
 {
-	struct frame frame = frame_start(ETH_P_IP), frame6 = frame_start(ETH_P_IPV6), udp = frame_of_udp(SERVER, 1, CLIENT, 2);
+	struct frame frame = frame_start(ETH_P_IP), frame6 = frame_start(ETH_P_IPV6),
+		     udp = frame_of_udp(SERVER, 1, CLIENT, 2);
 
 	frame_ipv4(&frame, SERVER, CLIENT, IPPROTO_TCP);
 	frame_ports(&frame, 32, 1, 2)[12] = 8 << 4;

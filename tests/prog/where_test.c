@@ -42,7 +42,8 @@ static void test_where__names_remote_tunnel(void **state)
 static void test_where__names_reasons_to_pass(void **state)
 {
 	struct frame stranger = frame_of_udp(CLIENT, 1, STRANGER, 1), own = frame_of_udp(CLIENT, 1, NEIGHBOR, 1);
-	struct frame ttl = frame_to(LAYER3), arp = frame_start(ETH_P_ARP), other = frame_to(LAYER3), bad = frame_to(LAYER3);
+	struct frame ttl = frame_to(LAYER3), arp = frame_start(ETH_P_ARP), other = frame_to(LAYER3),
+		     bad = frame_to(LAYER3);
 
 	(void)state;
 	frame_set_ttl(&ttl, 1);

@@ -82,7 +82,7 @@ static void run_garbled(struct control_request *request, json_t *arguments, void
 }
 
 static const struct control_command commands[] = {
-	{"echo", false, run_echo},   {"keep", false, run_keep},       {"big", false, run_big},
+	{"echo", false, run_echo},   {"keep", false, run_keep},	      {"big", false, run_big},
 	{"steps", false, run_steps}, {"garbled", false, run_garbled}, {"change", true, run_echo},
 	{NULL, false, NULL},
 };

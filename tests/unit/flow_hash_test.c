@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The flow hash: symmetric, keyed, and even under the patterns that real traffic has. Evenness is Pearson's chi-squared test
- * at p = 0.001 for each pattern, seed and number of tunnels; all of it deterministic.
+ * The flow hash: symmetric, keyed, and even under the patterns that real traffic has. Evenness is Pearson's chi-squared
+ * test at p = 0.001 for each pattern, seed and number of tunnels; all of it deterministic.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -119,13 +119,22 @@ static const struct pattern {
 	const char *name;
 	struct flow (*flow)(uint32_t i);
 } patterns[] = {
-#define PATTERN(name) {#name, name}
-	PATTERN(sequential_ports),	   PATTERN(even_ports),
-	PATTERN(sequential_sources),	   PATTERN(sequential_destinations),
-	PATTERN(sources_in_high_bits),	   PATTERN(both_ends_in_step),
-	PATTERN(mesh),			   PATTERN(subnets),
-	PATTERN(echo_ids),		   PATTERN(sequential_ports_ipv6),
-	PATTERN(sequential_sources_ipv6),  PATTERN(sources_in_high_bits_ipv6),
+#define PATTERN(name)                                                                                                  \
+	{                                                                                                              \
+#name, name                                                                                            \
+	}
+	PATTERN(sequential_ports),
+	PATTERN(even_ports),
+	PATTERN(sequential_sources),
+	PATTERN(sequential_destinations),
+	PATTERN(sources_in_high_bits),
+	PATTERN(both_ends_in_step),
+	PATTERN(mesh),
+	PATTERN(subnets),
+	PATTERN(echo_ids),
+	PATTERN(sequential_ports_ipv6),
+	PATTERN(sequential_sources_ipv6),
+	PATTERN(sources_in_high_bits_ipv6),
 	PATTERN(both_ends_in_step_ipv6),
 #undef PATTERN
 };
@@ -163,8 +172,8 @@ static void test_pattern(void **state)
 			double value = chi_squared(rows, folds[f].tunnels);
 
 			if (value > folds[f].limit)
-				fail_msg("seed %#llx, %u tunnels: chi-squared %.1f over %.1f", (unsigned long long)seeds[s],
-					 folds[f].tunnels, value, folds[f].limit);
+				fail_msg("seed %#llx, %u tunnels: chi-squared %.1f over %.1f",
+					 (unsigned long long)seeds[s], folds[f].tunnels, value, folds[f].limit);
 		}
 	}
 }

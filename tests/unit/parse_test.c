@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The parser as compiled C, under the sanitizers: every path of parse_cases.h, whole and cut at every byte, and what is not IP.
+ * The parser as compiled C, under the sanitizers: every path of parse_cases.h, whole and cut at every byte, and what is
+ * not IP.
  */
 #include <setjmp.h>
 #include <stdarg.h>

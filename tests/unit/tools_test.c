@@ -31,7 +31,7 @@ int tools_main(int argc, char **argv);
 #undef main
 
 #define OUTPUT_BYTES (1 << 16)
-#define WORDS        12
+#define WORDS	     12
 
 struct daemon {
 	char directory[64];
@@ -42,7 +42,7 @@ struct daemon {
 	const char *message;
 	const char *result;    /* JSON; NULL: none */
 	const char *events[4]; /* JSON, sent before the answer */
-	bool dies;             /* instead of an answer */
+	bool dies;	       /* instead of an answer */
 	/* What was asked. */
 	const char *command;
 	char *arguments;
