@@ -142,7 +142,7 @@ demo: deps
 	$(Q)vmtest/demo
 
 bench: deps
-	$(Q)$(MAKE) --no-print-directory -j2 all $(BENCHES)
+	$(Q)$(MAKE) --no-print-directory -j2 all $(BENCHES) $(HELPERS)
 	$(Q)tests/bench/run
 
 # --- the rest ---------------------------------------------------------------------------------------------------------
