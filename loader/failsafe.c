@@ -55,8 +55,11 @@ static size_t egresses_of(const struct model_connection *connection, struct rout
 	return count;
 }
 
-static void marks_apply(struct steerd *steerd)
+/* path: stack: where marks lead must stand before the programs that set them are attached. */
+void failsafe_marks(struct steerd *steerd)
 {
+	if (!steerd->routes || steerd->model->config->path != PATH_STACK)
+		return;
 	for (size_t t = 0; t < steerd->model->config->tunnel_count; t++) {
 		struct route_egress egress = egress_of(&steerd->model->tunnels[t]);
 
@@ -85,8 +88,7 @@ void failsafe_apply(struct steerd *steerd)
 
 		err = routes_apply(steerd->routes, &set) ?: err;
 	}
-	if (model->config->path == PATH_STACK)
-		marks_apply(steerd);
+	failsafe_marks(steerd);
 	if (err)
 		log_warning("fail-safe routes are not complete: %s", strerror(-err));
 }

@@ -109,15 +109,16 @@ static int swap(struct build *build)
 
 	steerd->model = build->model;
 	steerd->datapath = build->datapath;
+	/* What this configuration does not claim goes with routes_sweep(). */
+	if (steerd->routes)
+		routes_begin(steerd->routes);
 	judge_all(steerd->model);
+	failsafe_marks(steerd);
 	hooks_nics_reset(steerd);
 	hooks_attach_all(steerd);
 	err = datapath_pin(steerd->datapath);
 	datapath_close(old_datapath);
 	model_free(old_model);
-	/* What this configuration does not claim goes with routes_sweep(). */
-	if (steerd->routes)
-		routes_begin(steerd->routes);
 	steerd->routes_stale = true;
 	steerd_settle(steerd);
 	return err;

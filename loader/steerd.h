@@ -115,6 +115,7 @@ void facts_own_address(struct steerd *steerd, const struct model *model, struct 
 /* failsafe.c: the kernel's routes, after the model. */
 int failsafe_open(struct steerd *steerd);
 void failsafe_apply(struct steerd *steerd);
+void failsafe_marks(struct steerd *steerd);
 
 /* commands.c. commands_reload() serves SIGHUP too, with request NULL. */
 int commands_reload(struct steerd *steerd, struct control_request *request);
