@@ -76,6 +76,22 @@ static bool is_empty(const json_t *result)
 	return !result || json_is_null(result) || (json_is_object(result) && !json_object_size(result));
 }
 
+/* A message may quote a word that is anything but UTF-8; that must not cost the document. */
+static json_t *message_json(const char *message)
+{
+	json_t *string = json_string(message);
+	char *copy = string ? NULL : strdup(message);
+
+	if (!copy)
+		return string;
+	for (char *at = copy; *at; at++)
+		if (*at & 0x80)
+			*at = '?';
+	string = json_string(copy);
+	free(copy);
+	return string;
+}
+
 int tool_fail_answer(const struct tool_call *call, const struct client_answer *answer, const char *prefix)
 {
 	json_t *json;
@@ -84,7 +100,7 @@ int tool_fail_answer(const struct tool_call *call, const struct client_answer *a
 		fprintf(stderr, "%s%s\n", prefix, answer->message);
 		return answer->exit_code;
 	}
-	json = json_pack("{s:s, s:i}", "error", answer->message, "exit", answer->exit_code);
+	json = json_pack("{s:o, s:i}", "error", message_json(answer->message), "exit", answer->exit_code);
 	if (!is_empty(answer->result))
 		json_object_set(json, "result", answer->result);
 	tool_print_json(json, JSON_INDENT(2));

@@ -309,6 +309,23 @@ static void test_options__stand_before_or_after_the_command(void **state)
 	}
 }
 
+static void test_failure__quotes_what_is_not_utf8_as_json_all_the_same(void **state)
+{
+	static const char *const lines[] = {"-j fl\xff", "where udp \xff 10.0.0.1 -j", "events -jn \xff",
+					    "-g \xff status -j"};
+	struct daemon *daemon = *state;
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		int exit_code = run(daemon, lines[i]);
+		json_t *document = json_loads(daemon->out, 0, NULL);
+
+		if (!json_is_string(json_object_get(document, "error")))
+			fail_msg("%s prints no JSON: %s", lines[i], daemon->out);
+		assert_int_equal(json_integer_value(json_object_get(document, "exit")), exit_code);
+		json_decref(document);
+	}
+}
+
 static void test_output__to_a_full_disk_is_a_failure(void **state)
 {
 	struct daemon *daemon = *state;
@@ -634,6 +651,7 @@ int main(void)
 		T(test_help__of_each_command_shows_its_usage),
 		T(test_usage__faults_end_with_2_and_ask_nothing),
 		T(test_options__stand_before_or_after_the_command),
+		T(test_failure__quotes_what_is_not_utf8_as_json_all_the_same),
 		T(test_output__to_a_full_disk_is_a_failure),
 		T(test_daemon__that_is_not_there_is_exit_5),
 		T(test_daemon__one_of_several_must_be_chosen),
