@@ -36,10 +36,13 @@ static int read_options(struct tool_call *call, struct events_options *events)
 	return -1;
 }
 
-/* Names are 31 characters at most and mostly short; a stream cannot know its widest. */
+/*
+ * The longest of what happens is "connection-redundant". Names are 31 characters at most and mostly short; a stream
+ * cannot know its widest.
+ */
 static void print_event(const json_t *event)
 {
-	printf("%-24s  %-14s  %-12s  %s\n", tool_string(event, "time"), tool_string(event, "what"),
+	printf("%-24s  %-20s  %-12s  %s\n", tool_string(event, "time"), tool_string(event, "what"),
 	       tool_string(event, "name"), tool_string(event, "message"));
 }
 

@@ -501,10 +501,28 @@ static void test_events__prints_what_was(void **state)
 			 "\"message\":\"in0 is taken out\"}]}";
 	assert_run(daemon, "events -n 7", 0);
 	assert_string_equal(daemon->arguments, "{\"follow\":false,\"last\":7}");
-	assert_string_equal(daemon->out, "2026-11-22T10:00:00.000Z  drain           in0           in0 is taken out\n");
+	assert_string_equal(daemon->out,
+			    "2026-11-22T10:00:00.000Z  drain                 in0           in0 is taken out\n");
 	assert_run(daemon, "events -j", 0);
 	assert_string_equal(daemon->arguments, "{\"follow\":false}");
 	assert_json(daemon->out, daemon->result);
+}
+
+static void test_events__stand_in_columns_whatever_happened(void **state)
+{
+	static const char *const whats[] = {"start", "instance-draining", "connection-redundant"};
+	struct daemon *daemon = *state;
+	char result[256];
+
+	for (size_t i = 0; i < sizeof(whats) / sizeof(whats[0]); i++) {
+		snprintf(result, sizeof(result),
+			 "{\"events\":[{\"time\":\"2026-11-22T10:00:00.000Z\",\"what\":\"%s\",\"name\":\"in0\","
+			 "\"message\":\"\"}]}",
+			 whats[i]);
+		daemon->result = result;
+		assert_run(daemon, "events", 0);
+		assert_int_equal(strstr(daemon->out, "in0") - daemon->out, 24 + 2 + 20 + 2);
+	}
 }
 
 static void test_events__that_are_followed_are_one_json_a_line(void **state)
@@ -664,6 +682,7 @@ int main(void)
 		T(test_where__takes_every_form_of_address),
 		T(test_where__says_why),
 		T(test_events__prints_what_was),
+		T(test_events__stand_in_columns_whatever_happened),
 		T(test_events__that_are_followed_are_one_json_a_line),
 		T(test_reload__prints_faults_as_the_file_s_own_lines),
 		T(test_version__needs_no_daemon),
