@@ -5,6 +5,30 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+/* Bytes of the UTF-8 character at text; 0 where it is none, or not whole. The file itself is valid UTF-8. */
+static size_t character_bytes(const char *text)
+{
+	unsigned char first = (unsigned char)*text;
+	size_t bytes = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < bytes; i++)
+		if (((unsigned char)text[i] & 0xc0) != 0x80)
+			return 0;
+	return bytes;
+}
+
+/* One line each, whatever a quoted piece of the file contained; in UTF-8, wherever that piece was cut off. */
+static void text_tidy(char *text)
+{
+	while (*text) {
+		size_t bytes = character_bytes(text);
+
+		if (!bytes || (unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+		text += bytes ? bytes : 1;
+	}
+}
+
 void config_faults_add(struct config_faults *faults, unsigned line, unsigned column, const char *format, ...)
 {
 	struct config_fault *grown;
@@ -12,8 +36,12 @@ void config_faults_add(struct config_faults *faults, unsigned line, unsigned col
 	char *text = NULL;
 	int length;
 
-	if (faults->count == CONFIG_FAULTS_MAX)
+	if (faults->count > CONFIG_FAULTS_MAX)
 		return;
+	if (faults->count == CONFIG_FAULTS_MAX) { /* the last word, in place of this one */
+		line = column = 0;
+		format = "has more faults than are told here";
+	}
 	va_start(arguments, format);
 	length = vasprintf(&text, format, arguments);
 	va_end(arguments);
@@ -23,10 +51,7 @@ void config_faults_add(struct config_faults *faults, unsigned line, unsigned col
 			free(text);
 		return;
 	}
-	/* One line each, whatever a quoted piece of the file contained. */
-	for (char *at = text; *at; at++)
-		if ((unsigned char)*at < ' ' || *at == 0x7f)
-			*at = '?';
+	text_tidy(text);
 	faults->fault = grown;
 	faults->fault[faults->count++] = (struct config_fault){.line = line, .column = column, .text = text};
 }

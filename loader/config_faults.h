@@ -5,7 +5,7 @@
 
 #include "config.h"
 
-/* More than these are not told one by one: the file is not what it is taken for. */
+/* More than these are not told one by one, which one fault more then says: the file is not what it is taken for. */
 #define CONFIG_FAULTS_MAX 1000
 
 void config_faults_add(struct config_faults *faults, unsigned line, unsigned column, const char *format, ...)

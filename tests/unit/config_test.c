@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +187,54 @@ static void test_config__aliases_cannot_unfold(void **state)
 	config_faults_free(&faults);
 }
 
+/* An instance whose address is this text. */
+static void parse_address(const char *address, struct config_faults *faults)
+{
+	struct config *config = NULL;
+	char text[512];
+
+	snprintf(text, sizeof(text), "gateway: {name: g, inside: [lan0]}\ninstances: [{name: a, public: \"%s\"}]\n",
+		 address);
+	assert_int_equal(config_parse(text, strlen(text), &config, faults), -EINVAL);
+}
+
+static void test_config__quoted_piece_is_not_cut_inside_a_character(void **state)
+{
+	struct config_faults faults = {0};
+	char address[256] = "x";
+	json_t *string;
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++)
+		strcat(address, "\u00e9");
+	parse_address(address, &faults);
+	assert_int_equal(faults.count, 1);
+	string = json_string(faults.fault[0].text); /* refuses what is not UTF-8 */
+	assert_non_null(string);
+	assert_non_null(strstr(faults.fault[0].text, "x\u00e9"));
+	json_decref(string);
+	config_faults_free(&faults);
+}
+
+static void test_config__faults_that_are_not_told_are_owned_up_to(void **state)
+{
+	struct config_faults faults = {0};
+	struct config *config = NULL;
+	char *text = NULL;
+	size_t length;
+	FILE *file = open_memstream(&text, &length);
+
+	(void)state;
+	for (unsigned i = 0; i < 2000; i++)
+		fprintf(file, "key%u: 1\n", i);
+	fclose(file);
+	assert_int_equal(config_parse(text, length, &config, &faults), -EINVAL);
+	assert_string_equal(faults.fault[0].text, "has more faults than are told here");
+	assert_int_equal(faults.fault[1].line, 1);
+	config_faults_free(&faults);
+	free(text);
+}
+
 static void test_config__ten_thousand_connections_are_read(void **state)
 {
 	struct config_faults faults = {0};
@@ -221,6 +270,8 @@ int main(void)
 		cmocka_unit_test(test_config__files_read_as_their_golden_ones_say),
 		cmocka_unit_test(test_config__missing_file_is_one_fault),
 		cmocka_unit_test(test_config__aliases_cannot_unfold),
+		cmocka_unit_test(test_config__quoted_piece_is_not_cut_inside_a_character),
+		cmocka_unit_test(test_config__faults_that_are_not_told_are_owned_up_to),
 		cmocka_unit_test(test_config__ten_thousand_connections_are_read),
 	};
 
