@@ -160,7 +160,7 @@ static void instance_public(struct config_reader *reader, const yaml_node_t *nod
 {
 	struct config_instance *instance = target;
 
-	READ_VALUE(reader, node, config_value_address, &instance->public);
+	READ_VALUE(reader, node, config_value_host, &instance->public);
 }
 
 static void instance_via(struct config_reader *reader, const yaml_node_t *node, void *target)
@@ -168,7 +168,7 @@ static void instance_via(struct config_reader *reader, const yaml_node_t *node, 
 	struct config_instance *instance = target;
 
 	instance->remote = true;
-	READ_VALUE(reader, node, config_value_address, &instance->via);
+	READ_VALUE(reader, node, config_value_host, &instance->via);
 }
 
 static void instance_dev(struct config_reader *reader, const yaml_node_t *node, void *target)
@@ -243,7 +243,7 @@ static void tunnel_via(struct config_reader *reader, const yaml_node_t *node, vo
 	struct config_tunnel *tunnel = target;
 
 	tunnel->has_via = true;
-	READ_VALUE(reader, node, config_value_address, &tunnel->via);
+	READ_VALUE(reader, node, config_value_host, &tunnel->via);
 }
 
 static void tunnel_weight(struct config_reader *reader, const yaml_node_t *node, void *target)

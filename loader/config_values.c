@@ -27,6 +27,24 @@ const char *config_value_address(const char *text, struct config_address *ret_ad
 	return NULL;
 }
 
+const char *config_value_host(const char *text, struct config_address *ret_address)
+{
+	static const uint8_t none[16], broadcast[4] = {255, 255, 255, 255};
+	struct config_address address;
+	const char *complaint = config_value_address(text, &address);
+	const uint8_t *first;
+
+	if (complaint)
+		return complaint;
+	first = address.byte + (address.is_ipv4 ? 12 : 0);
+	if (!memcmp(first, none, address.is_ipv4 ? 4 : 16) || (address.is_ipv4 && !memcmp(first, broadcast, 4)))
+		return "is no box's address";
+	if (address.is_ipv4 ? (*first & 0xf0) == 0xe0 : *first == 0xff)
+		return "is a multicast address";
+	*ret_address = address;
+	return NULL;
+}
+
 static void host_bits_clear(struct config_address *network)
 {
 	for (unsigned bit = network->length; bit < 128; bit++)

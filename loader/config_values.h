@@ -9,6 +9,8 @@
 
 /* A single address. */
 const char *config_value_address(const char *text, struct config_address *ret_address);
+/* The same, and one that a box can have: not 0.0.0.0, ::, a multicast or the broadcast address. */
+const char *config_value_host(const char *text, struct config_address *ret_address);
 /* A network. Host bits that are set are a complaint, which is written to buffer and names the network meant. */
 const char *config_value_network(const char *text, struct config_address *ret_network,
 				 char buffer[CONFIG_COMPLAINT_BYTES]);
