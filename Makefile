@@ -25,6 +25,7 @@ SBINDIR ?= $(PREFIX)/sbin
 BINDIR  ?= $(PREFIX)/bin
 MANDIR  ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 
 CC      ?= gcc
 CLANG   ?= clang
@@ -156,10 +157,11 @@ install: deps
 	install -d $(DESTDIR)$(UNITDIR)
 	sed 's|@SBINDIR@|$(SBINDIR)|g' dist/aa-steerd.service > $(DESTDIR)$(UNITDIR)/aa-steerd.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/aa-steerd.service
+	install -D -m 644 dist/aa-steer.bash $(DESTDIR)$(BASHDIR)/aa-steer
 
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/aa-steerd $(DESTDIR)$(BINDIR)/aa-steer $(DESTDIR)$(UNITDIR)/aa-steerd.service \
-		$(DESTDIR)$(MANDIR)/man8/aa-steer.8 $(DESTDIR)$(MANDIR)/man8/aa-steerd.8 $(DESTDIR)$(MANDIR)/man5/aa-steer.yaml.5
+		$(DESTDIR)$(BASHDIR)/aa-steer $(DESTDIR)$(MANDIR)/man8/aa-steer.8 $(DESTDIR)$(MANDIR)/man8/aa-steerd.8 $(DESTDIR)$(MANDIR)/man5/aa-steer.yaml.5
 
 fmt:
 	$(Q)clang-format -i $(shell git ls-files '*.c' '*.h')
