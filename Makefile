@@ -29,13 +29,14 @@ BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 
 CC      ?= gcc
 CLANG   ?= clang
-BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/lib/linux-tools/*/bpftool) bpftool)
+# Ubuntu's /usr/sbin/bpftool is a script that refuses to run where the kernel is of another flavour than the tools are.
+BPFTOOL ?= $(firstword $(wildcard /usr/lib/linux-tools/*/bpftool /usr/sbin/bpftool) bpftool)
 
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 WARNINGS  := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wpointer-arith -Wvla
-CPPFLAGS  += -D_GNU_SOURCE -DAA_STEER_VERSION='"$(VERSION)"' -Ibuild/bpf
+override CPPFLAGS += -D_GNU_SOURCE -DAA_STEER_VERSION='"$(VERSION)"' -Ibuild/bpf
 CFLAGS    ?= -O2 -g
-CFLAGS    += -std=gnu11 $(WARNINGS) -fno-strict-aliasing
+override CFLAGS   += -std=gnu11 $(WARNINGS) -fno-strict-aliasing
 SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -Wno-address-of-packed-member \
 	$(if $(MULTIARCH),-I/usr/include/$(MULTIARCH))
@@ -53,7 +54,7 @@ FUZZERS        := $(patsubst tests/fuzz/%.c,build/tests/fuzz/%,$(wildcard tests/
 HELPERS        := $(patsubst tests/lib/%.c,build/tests/lib/%,$(wildcard tests/lib/*.c))
 BENCHES        := $(patsubst tests/bench/%.c,build/tests/bench/%,$(wildcard tests/bench/*.c))
 
-.PHONY: all deps check demo bench install uninstall fmt fmt-check layers clean \
+.PHONY: all deps check demo bench install uninstall fmt clean \
 	check-static check-unit check-prog check-fuzz check-netns check-vm tests
 
 all: build/aa-steerd build/aa-steer
@@ -69,12 +70,12 @@ build/bpf/%.skel.h: build/bpf/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
 
-build/obj/%.o: %.c | $(SKELETONS)
+build/obj/%.o: %.c VERSION | $(SKELETONS)
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-build/san/%.o: %.c | $(SKELETONS)
+build/san/%.o: %.c VERSION | $(SKELETONS)
 	$(call say,CC-SAN,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -MMD -MP -c $< -o $@
