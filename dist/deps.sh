@@ -8,11 +8,12 @@ set -eu
 packages="gcc make clang llvm clang-format pkg-config libbpf-dev libxdp-dev libxdp1 xdp-tools libelf-dev zlib1g-dev
 	libyaml-dev libjansson-dev libmnl-dev libsystemd-dev libcmocka-dev libc6-dev iproute2 iputils-ping nftables
 	tcpdump ethtool procps util-linux kmod zstd xz-utils cpio busybox-static qemu-system-x86 strongswan-swanctl
-	charon-systemd libstrongswan-extra-plugins libcharon-extra-plugins mandoc jq python3-minimal"
+	charon-systemd libstrongswan-extra-plugins libcharon-extra-plugins mandoc jq"
 
 . /etc/os-release
 case "$ID" in
-ubuntu) packages="$packages linux-tools-generic libclang-rt-dev" ;;
+# The virtual machines' kernels are Debian's, there too.
+ubuntu) packages="$packages linux-tools-generic libclang-rt-dev debian-archive-keyring" ;;
 *) packages="$packages bpftool libclang-rt-dev" ;;
 esac
 
@@ -31,11 +32,17 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "deps: installing$missing"
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -q >build-deps.log 2>&1 || { cat build-deps.log >&2; exit 1; }
+log=$(mktemp)
+policy=""
+trap 'rm -f "$log" $policy' EXIT
+trap 'exit 1' INT TERM
+apt() { apt-get -q -o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }; }
+apt update
 # No daemon is wanted here, only programs: nothing that is installed may start.
-printf '#!/bin/sh\nexit 101\n' >/tmp/aa-steer-policy-rc.d
-chmod 755 /tmp/aa-steer-policy-rc.d
-[ -e /usr/sbin/policy-rc.d ] || { cp /tmp/aa-steer-policy-rc.d /usr/sbin/policy-rc.d; trap 'rm -f /usr/sbin/policy-rc.d' EXIT; }
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+	policy=/usr/sbin/policy-rc.d
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod 755 $policy
+fi
 # shellcheck disable=SC2086
-apt-get install -q -y --no-install-recommends $missing >build-deps.log 2>&1 || { cat build-deps.log >&2; exit 1; }
-rm -f build-deps.log /tmp/aa-steer-policy-rc.d
+apt install -y --no-install-recommends $missing
