@@ -11,8 +11,10 @@
 // clang-format on
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../tools/table.h"
 #include "../../tools/text.h"
@@ -109,6 +111,29 @@ static void test_colour__is_not_wanted_by_a_file(void **state)
 	fclose(file);
 }
 
+static void test_colour__is_wanted_by_a_terminal_unless_asked_not_to(void **state)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	FILE *terminal;
+
+	(void)state;
+	assert_true(master >= 0 && !grantpt(master) && !unlockpt(master));
+	terminal = fopen(ptsname(master), "r+e");
+	assert_non_null(terminal);
+	setenv("TERM", "xterm", 1);
+	unsetenv("NO_COLOR");
+	assert_true(table_colour_wanted(terminal));
+	setenv("NO_COLOR", "", 1);
+	assert_true(table_colour_wanted(terminal));
+	setenv("NO_COLOR", "1", 1);
+	assert_false(table_colour_wanted(terminal));
+	unsetenv("NO_COLOR");
+	setenv("TERM", "dumb", 1);
+	assert_false(table_colour_wanted(terminal));
+	fclose(terminal);
+	close(master);
+}
+
 static void assert_ms(const char *text, int64_t expected)
 {
 	int64_t ms = -1;
@@ -193,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_table__without_colour_prints_none),
 		cmocka_unit_test(test_table__counts_characters_not_bytes),
 		cmocka_unit_test(test_colour__is_not_wanted_by_a_file),
+		cmocka_unit_test(test_colour__is_wanted_by_a_terminal_unless_asked_not_to),
 		cmocka_unit_test(test_duration__takes_its_four_units),
 		cmocka_unit_test(test_duration__of_another_form_is_refused),
 		cmocka_unit_test(test_rate__has_two_or_three_figures),
