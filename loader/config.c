@@ -377,11 +377,26 @@ static void root_read(struct config_reader *reader, const yaml_node_t *root)
 	config_check(reader);
 }
 
-static void syntax_fault(const yaml_parser_t *parser, struct config_faults *faults)
+/* libyaml tells where it stopped reading by the byte alone. */
+static void reader_fault(const yaml_parser_t *parser, const char *text, size_t length, struct config_faults *faults)
+{
+	unsigned line = 1, column = 1;
+
+	for (size_t i = 0; i < parser->problem_offset && i < length; i++) {
+		if (text[i] == '\n') {
+			line++;
+			column = 1;
+		} else if ((text[i] & 0xc0) != 0x80) {
+			column++;
+		}
+	}
+	config_faults_add(faults, line, column, "not a text in UTF-8: %s", parser->problem);
+}
+
+static void syntax_fault(const yaml_parser_t *parser, const char *text, size_t length, struct config_faults *faults)
 {
 	if (parser->error == YAML_READER_ERROR)
-		config_faults_add(faults, 0, 0, "not a text in UTF-8: %s at byte %zu", parser->problem,
-				  parser->problem_offset);
+		reader_fault(parser, text, length, faults);
 	else
 		config_faults_add(faults, (unsigned)parser->problem_mark.line + 1,
 				  (unsigned)parser->problem_mark.column + 1, "not YAML: %s",
@@ -389,13 +404,13 @@ static void syntax_fault(const yaml_parser_t *parser, struct config_faults *faul
 }
 
 /* What follows a document must be the end. */
-static void rest_check(yaml_parser_t *parser, struct config_faults *faults)
+static void rest_check(yaml_parser_t *parser, const char *text, size_t length, struct config_faults *faults)
 {
 	yaml_document_t more;
 	const yaml_node_t *root;
 
 	if (!yaml_parser_load(parser, &more)) {
-		syntax_fault(parser, faults);
+		syntax_fault(parser, text, length, faults);
 		return;
 	}
 	root = yaml_document_get_root_node(&more);
@@ -410,7 +425,7 @@ static int document_read(struct config_reader *reader)
 	const yaml_node_t *root = yaml_document_get_root_node(&reader->document);
 
 	if (!root) {
-		config_faults_add(reader->faults, 0, 0, "empty; 'gateway' and 'instances' are needed");
+		config_faults_add(reader->faults, 1, 1, "empty; 'gateway' and 'instances' are needed");
 		return 0;
 	}
 	reader->visited =
@@ -435,10 +450,10 @@ int config_parse(const char *text, size_t length, struct config **ret_config, st
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
 	if (yaml_parser_load(&parser, &reader.document)) {
 		err = document_read(&reader);
-		rest_check(&parser, faults);
+		rest_check(&parser, text, length, faults);
 		yaml_document_delete(&reader.document);
 	} else {
-		syntax_fault(&parser, faults);
+		syntax_fault(&parser, text, length, faults);
 	}
 	yaml_parser_delete(&parser);
 	free(reader.visited);
