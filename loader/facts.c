@@ -64,7 +64,7 @@ static void unit_egress(struct unit *unit, const struct link *link)
 static void unit_device(struct steerd *steerd, const struct model *model, struct unit *unit, const struct link *link)
 {
 	const struct link *lower = links_by_index(steerd->links, link->lower_ifindex);
-	bool over_outside = !lower && !strcmp(link->kind, "xfrm");
+	bool over_outside = !lower && link->if_id;
 	bool moved = unit->ifindex != link->ifindex;
 
 	unit->ifindex = link->ifindex;
@@ -84,11 +84,34 @@ static void unit_device(struct steerd *steerd, const struct model *model, struct
 static void tunnel_device(struct steerd *steerd, const struct model *model, struct model_tunnel *tunnel,
 			  const struct link *link)
 {
-	bool is_xfrm = !strcmp(link->kind, "xfrm");
-
 	unit_device(steerd, model, &tunnel->unit, link);
-	tunnel->if_id = is_xfrm ? link->if_id : 0;
-	tunnel->unit.facts.sa_missing = is_xfrm && steerd->sas && !sas_present(steerd->sas, link->if_id);
+	tunnel->if_id = link->if_id;
+	tunnel->unit.facts.sa_missing = link->if_id && steerd->sas && !sas_present(steerd->sas, link->if_id);
+}
+
+/* An xfrm interface whose lower device vanished sends by whatever outside NIC there is, and may be named after a NIC
+ * that comes back under another index. */
+static bool depends_on(const struct steerd *steerd, const struct model_tunnel *tunnel, const struct link *nic)
+{
+	if (tunnel->unit.lower_ifindex == nic->ifindex)
+		return true;
+	return tunnel->if_id && !links_by_index(steerd->links, tunnel->unit.lower_ifindex);
+}
+
+/* A NIC that may be under tunnels came, went or changed. */
+static void tunnels_above_changed(struct steerd *steerd, const struct link *nic)
+{
+	struct model *model = steerd->model;
+
+	for (size_t t = 0; t < model->config->tunnel_count; t++) {
+		struct model_tunnel *tunnel = &model->tunnels[t];
+		const struct link *link = links_by_index(steerd->links, tunnel->unit.ifindex);
+
+		if (!link || !depends_on(steerd, tunnel, nic))
+			continue;
+		tunnel_device(steerd, model, tunnel, link);
+		judge_tunnel(tunnel);
+	}
 }
 
 /* A NIC under tunnels or in front of remote instances: look at all that depend on it again. */
@@ -104,15 +127,7 @@ static void dependents_changed(struct steerd *steerd, const struct link *nic)
 		unit_device(steerd, model, &instance->unit, nic);
 		judge_instance(model, instance);
 	}
-	for (size_t t = 0; t < model->config->tunnel_count; t++) {
-		struct model_tunnel *tunnel = &model->tunnels[t];
-		const struct link *link = links_by_index(steerd->links, tunnel->unit.ifindex);
-
-		if (!link || (tunnel->unit.lower_ifindex && tunnel->unit.lower_ifindex != nic->ifindex))
-			continue;
-		tunnel_device(steerd, model, tunnel, link);
-		judge_tunnel(tunnel);
-	}
+	tunnels_above_changed(steerd, nic);
 }
 
 /* A device that was renamed is missing under its old name. */
@@ -142,11 +157,11 @@ void facts_link_changed(struct steerd *steerd, const struct link *link)
 {
 	struct model_tunnel *tunnel = model_tunnel_by_device(steerd->model, link->name);
 
+	renamed_away(steerd, link);
 	if (tunnel) {
 		tunnel_device(steerd, steerd->model, tunnel, link);
 		judge_tunnel(tunnel);
 	} else {
-		renamed_away(steerd, link);
 		dependents_changed(steerd, link);
 	}
 	steerd_unsettle(steerd);
@@ -170,7 +185,7 @@ void facts_link_removed(struct steerd *steerd, const struct link *link)
 		judge_instance(model, instance);
 	}
 	if (!tunnel)
-		dependents_changed(steerd, link);
+		tunnels_above_changed(steerd, link);
 	steerd_unsettle(steerd);
 }
 
