@@ -19,7 +19,7 @@ struct link {
 	int ifindex;
 	char name[IFNAMSIZ];
 	char kind[16];	   /* IFLA_INFO_KIND: "xfrm", "veth", "vlan"; empty for a physical NIC */
-	uint32_t if_id;	   /* xfrm: its IFLA_XFRM_IF_ID; else 0 */
+	uint32_t if_id;	   /* xfrm: its IFLA_XFRM_IF_ID; 0 for others, and where its SAs are in another namespace */
 	int lower_ifindex; /* IFLA_LINK where that is in this namespace and not itself; else 0 */
 	uint32_t mtu_bytes;
 	uint8_t mac[6];

@@ -95,6 +95,10 @@ int links_message_parse(const struct nlmsghdr *message, struct link *ret_link)
 		return -EBADMSG;
 	if (parse.info_data && strcmp(parse.link.kind, "xfrm") == 0)
 		nl_attr_nested(parse.info_data, parse_link_xfrm, &parse);
+	/* An xfrm interface uses the SAs of the namespace that it was made in: a link elsewhere says that this is not
+	 * it. */
+	if (parse.lower_elsewhere)
+		parse.link.if_id = 0;
 	if (parse.lower_elsewhere || parse.link.lower_ifindex == info->ifi_index || parse.link.lower_ifindex < 0)
 		parse.link.lower_ifindex = 0;
 	parse.link.ifindex = info->ifi_index;

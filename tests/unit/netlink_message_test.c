@@ -94,14 +94,31 @@ static void test_link__order_of_attributes_does_not_matter(void **state)
 	struct link link;
 
 	(void)state;
-	mnl_attr_put_u32(header, IFLA_LINK_NETNSID, 0);
 	put_xfrm(header, "xfrm", true);
 	mnl_attr_put_u32(header, IFLA_LINK, 2);
 	mnl_attr_put_strz(header, IFLA_IFNAME, "ipsec0");
 	assert_int_equal(links_message_parse(header, &link), 0);
 	assert_int_equal(link.if_id, 42);
-	assert_int_equal(link.lower_ifindex, 0);
+	assert_int_equal(link.lower_ifindex, 2);
 	assert_false(link.up);
+}
+
+/* Its NIC and its SAs are where it was made: SAs of this namespace with the same if_id do not serve it. */
+static void test_link__xfrm_interface_made_in_another_namespace(void **state)
+{
+	struct nlmsghdr *header = begin_link(RTM_NEWLINK, IFF_UP | IFF_RUNNING | IFF_LOWER_UP);
+	struct link link;
+
+	(void)state;
+	mnl_attr_put_u32(header, IFLA_LINK_NETNSID, 0);
+	mnl_attr_put_u32(header, IFLA_LINK, 2);
+	put_xfrm(header, "xfrm", false);
+	mnl_attr_put_strz(header, IFLA_IFNAME, "ipsec0");
+	assert_int_equal(links_message_parse(header, &link), 0);
+	assert_string_equal(link.kind, "xfrm");
+	assert_int_equal(link.if_id, 0);
+	assert_int_equal(link.lower_ifindex, 0);
+	assert_true(link.up);
 }
 
 static void test_link__data_of_other_kinds_is_no_if_id(void **state)
@@ -324,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_link__xfrm_interface),
 		cmocka_unit_test(test_link__order_of_attributes_does_not_matter),
+		cmocka_unit_test(test_link__xfrm_interface_made_in_another_namespace),
 		cmocka_unit_test(test_link__data_of_other_kinds_is_no_if_id),
 		cmocka_unit_test(test_link__up_needs_all_of_up_running_and_carrier),
 		cmocka_unit_test(test_link__malformed_and_foreign_are_refused),
