@@ -73,6 +73,11 @@ struct group *routes_kept_leads_to(const struct routes *routes, const struct kep
 	return group && group->epoch == route->epoch ? group : NULL;
 }
 
+bool routes_kept_may_replace(const struct routes *routes, const struct kept_route *route)
+{
+	return route->was_ours && (!route->group_id || routes_kept_leads_to(routes, route));
+}
+
 static void leave_group(struct routes *routes, struct kept_route *route)
 {
 	struct group *group = routes_kept_leads_to(routes, route);
@@ -96,6 +101,8 @@ void routes_kept_route_lost(struct routes *routes, struct kept_route *route)
 {
 	leave_group(routes, route);
 	route->in_kernel = false;
+	route->was_ours = false;
+	route->group_id = 0;
 	routes_kept_disturb(routes, route->owner);
 }
 

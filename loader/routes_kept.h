@@ -33,7 +33,8 @@ struct kept_route {
 	struct route_owner *owner;
 	size_t place; /* in owner->routes */
 	bool in_kernel;
-	bool was_ours;	   /* then we may replace what stands there */
+	bool was_ours;	   /* when last seen or written: then we may replace what stands there */
+	bool taken;	   /* by somebody else: the kernel would not write over it */
 	bool adopted;	   /* of an earlier daemon, and nobody has claimed it yet */
 	uint32_t group_id; /* where it leads, if in_kernel and not unreachable ... */
 	uint32_t epoch;	   /* ... while that group's installation lasts */
@@ -109,6 +110,8 @@ struct kept_route *routes_kept_route_new(struct routes *routes, const struct rou
 bool routes_kept_unreachable(const struct kept_route *route);
 /* The group that it leads to now; NULL if it does not stand or the group went. */
 struct group *routes_kept_leads_to(const struct routes *routes, const struct kept_route *route);
+/* Is what stands there ours, as far as we know? What went, with its group or alone, may have made place for others. */
+bool routes_kept_may_replace(const struct routes *routes, const struct kept_route *route);
 /* It stands now, and leads to group (NULL: unreachable). */
 void routes_kept_route_set(struct routes *routes, struct kept_route *route, struct group *group);
 /* It does not stand. */

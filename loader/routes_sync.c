@@ -18,7 +18,17 @@
 
 #define SYNC_ATTEMPTS 3
 
-enum tag_kind { TAG_DELETION, TAG_NEXTHOP, TAG_GROUP, TAG_ROUTE, TAG_RULE };
+enum tag_kind { TAG_DELETION, TAG_NEXTHOP, TAG_GROUP, TAG_ROUTE, TAG_ROUTE_REPLACED, TAG_RULE };
+
+/* Sends what was gathered. What the kernel did of what it was not heard about is unknown: a dump will tell. */
+static int commit(struct routes *routes)
+{
+	int error = nl_requests_commit(routes->requests);
+
+	if (error < 0)
+		nl_watch_refresh(routes->watch);
+	return error;
+}
 
 static void group_failed(struct routes *routes, struct group *group)
 {
@@ -29,6 +39,17 @@ static void group_failed(struct routes *routes, struct group *group)
 		if (group->members[i].nexthop)
 			group->members[i].nexthop->installed = false;
 	routes_group_lost(routes, group);
+}
+
+/* -EEXIST: somebody's route stands where we took the place for free. Were it ours after all, a dump would tell; once.
+ */
+static void route_failed(struct routes *routes, struct kept_route *route, bool replaced, int error)
+{
+	routes_kept_route_lost(routes, route);
+	route->was_ours = replaced;
+	if (error == -EEXIST && !route->taken)
+		nl_watch_refresh(routes->watch);
+	route->taken = error == -EEXIST;
 }
 
 void routes_sync_failed(const struct nl_tag *tag, int error, void *context)
@@ -49,9 +70,8 @@ void routes_sync_failed(const struct nl_tag *tag, int error, void *context)
 		group_failed(routes, tag->object);
 		break;
 	case TAG_ROUTE:
-		routes_kept_route_lost(routes, tag->object);
-		if (error == -EEXIST)
-			((struct kept_route *)tag->object)->was_ours = false;
+	case TAG_ROUTE_REPLACED:
+		route_failed(routes, tag->object, tag->kind == TAG_ROUTE_REPLACED, error);
 		break;
 	case TAG_RULE:
 		rule = tag->object;
@@ -101,12 +121,13 @@ static int request_group(struct routes *routes, struct group *group, const struc
 static void request_route(struct routes *routes, struct kept_route *route, struct group *group)
 {
 	struct route_message message = {.key = route->key};
-	uint16_t flags = NLM_F_CREATE | (route->was_ours ? NLM_F_REPLACE : NLM_F_EXCL);
+	bool replace = routes_kept_may_replace(routes, route);
+	uint16_t flags = NLM_F_CREATE | (replace ? NLM_F_REPLACE : NLM_F_EXCL);
+	struct nl_tag tag = {replace ? TAG_ROUTE_REPLACED : TAG_ROUTE, route};
 
 	message.unreachable = routes_kept_unreachable(route);
 	message.nexthop_id = group ? group->id : 0;
-	routes_message_put_route(
-		nl_requests_add(routes->requests, RTM_NEWROUTE, flags, (struct nl_tag){TAG_ROUTE, route}), &message);
+	routes_message_put_route(nl_requests_add(routes->requests, RTM_NEWROUTE, flags, tag), &message);
 	routes_kept_route_set(routes, route, group);
 }
 
@@ -307,7 +328,7 @@ int routes_sync_owner(struct routes *routes, struct route_owner *owner)
 		routes->failed = false;
 		for (ipv6 = 0; ipv6 < FAMILIES && error == 0; ipv6++)
 			error = sync_family(routes, owner, ipv6);
-		sent = nl_requests_commit(routes->requests);
+		sent = commit(routes);
 		if (error == 0)
 			error = sent;
 	} while (error == 0 && routes->failed && ++attempt < SYNC_ATTEMPTS);
@@ -338,7 +359,7 @@ int routes_sync_rules(struct routes *routes)
 						&rule->rule);
 		}
 	}
-	return nl_requests_commit(routes->requests);
+	return commit(routes);
 }
 
 int routes_sync_orphans(struct routes *routes, bool adopted_too)
@@ -353,7 +374,7 @@ int routes_sync_orphans(struct routes *routes, bool adopted_too)
 			request_deletion(routes, route);
 		routes_kept_route_free(routes, route);
 	}
-	return nl_requests_commit(routes->requests);
+	return commit(routes);
 }
 
 int routes_sync_collect(struct routes *routes)
@@ -379,5 +400,5 @@ int routes_sync_collect(struct routes *routes)
 			request_nexthop_deletion(routes, nexthop->id);
 		routes_nexthop_free(routes, nexthop);
 	}
-	return nl_requests_commit(routes->requests);
+	return commit(routes);
 }

@@ -96,11 +96,12 @@ static bool handle_route(struct routes *routes, const struct route_message *mess
 		route->adopted = true;
 	}
 	route->generation = routes->generation;
+	route->taken = false;
 	/* One that leads elsewhere than it should is kept as standing, without a group: it will be replaced or deleted.
 	 */
 	if (routes_kept_unreachable(route) != message->unreachable) {
-		route->was_ours = true;
 		routes_kept_route_lost(routes, route);
+		route->was_ours = true;
 		return true;
 	}
 	before = routes_kept_leads_to(routes, route);

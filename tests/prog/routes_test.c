@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <linux/netlink.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 
 #include "../../loader/routes.h"
@@ -147,7 +148,7 @@ static bool await_goes(struct fixture *fixture, const char *packet, const char *
 	return netns_await(fixture->loop, comes_to_go, &expectation);
 }
 
-/* Counts route and nexthop messages while it is open. */
+/* Counts messages of our routes and nexthops while it is open. */
 static int open_monitor(void)
 {
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
@@ -164,11 +165,18 @@ static int open_monitor(void)
 
 static size_t count_messages(int monitor)
 {
-	uint8_t buffer[65536];
+	uint8_t buffer[65536] __attribute__((aligned(8)));
+	const struct nlmsghdr *header = (const struct nlmsghdr *)buffer;
 	size_t count = 0;
 
-	while (recv(monitor, buffer, sizeof(buffer), 0) > 0)
-		count++;
+	while (recv(monitor, buffer, sizeof(buffer), 0) > 0) {
+		const struct rtmsg *route = NLMSG_DATA(header);
+		const struct nhmsg *nexthop = NLMSG_DATA(header);
+		bool of_nexthop = header->nlmsg_type == RTM_NEWNEXTHOP || header->nlmsg_type == RTM_DELNEXTHOP;
+
+		/* The kernel's own come and go with addresses that it makes itself. */
+		count += (of_nexthop ? nexthop->nh_protocol : route->rtm_protocol) == ROUTES_PROTOCOL;
+	}
 	return count;
 }
 
@@ -331,6 +339,64 @@ static void test_apply__leaves_routes_of_others_alone(void **state)
 	assert_true(goes("192.169.1.1", "dev t"));
 	assert_int_equal(routes_remove(fixture->routes, 0), 0);
 	assert_true(goes("192.168.1.1", "dev t3"));
+	assert_int_equal(routes_errors(fixture->routes), 0);
+}
+
+static bool two_are_missing(void *context)
+{
+	return routes_errors(((struct fixture *)context)->routes) == 2;
+}
+
+static void test_apply__place_that_was_lost_to_others_is_theirs(void **state)
+{
+	struct fixture *fixture = *state;
+	struct config_address prefixes[] = {prefix("192.168.0.0/16"), prefix("2001:db8:1::/48")};
+
+	assert_int_equal(apply(fixture, 0, prefixes, 2, 1), 0);
+	/* The kernel takes our routes away, and somebody else's come before the device does. */
+	netns_do("ip link set t0 down");
+	netns_do("ip route add 192.168.0.0/16 dev t3 metric 50 && ip -6 route add 2001:db8:1::/48 dev t3 metric 50");
+	netns_do("ip link set t0 up");
+	assert_true(netns_await(fixture->loop, two_are_missing, fixture));
+	assert_true(goes("192.168.1.1", "dev t3"));
+	assert_true(goes("2001:db8:1::1", "dev t3"));
+	netns_do("ip route del 192.168.0.0/16 dev t3 && ip -6 route del 2001:db8:1::/48 dev t3");
+	assert_true(await_goes(fixture, "192.168.1.1", "dev t0"));
+	assert_true(await_goes(fixture, "2001:db8:1::1", "dev t0"));
+	assert_int_equal(routes_errors(fixture->routes), 0);
+}
+
+static void set_netlink_send_buffer(int bytes)
+{
+	int fd, domain;
+	socklen_t length;
+
+	for (fd = 3; fd < 256; fd++) {
+		length = sizeof(domain);
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_NETLINK)
+			setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	}
+}
+
+#define SOME_PREFIXES 100 /* more requests than a send buffer of the least size takes */
+
+static void test_apply__what_did_not_reach_the_kernel_is_sent_again(void **state)
+{
+	struct fixture *fixture = *state;
+	struct config_address prefixes[SOME_PREFIXES];
+	char text[32];
+	int i;
+
+	for (i = 0; i < SOME_PREFIXES; i++) {
+		snprintf(text, sizeof(text), "10.1.%d.0/24", i);
+		prefixes[i] = prefix(text);
+	}
+	set_netlink_send_buffer(1);
+	assert_int_not_equal(apply(fixture, 0, prefixes, SOME_PREFIXES, 2), 0);
+	assert_int_equal(netns_count_lines("ip route show proto 170"), 0);
+	set_netlink_send_buffer(200 * 1024);
+	assert_true(await_goes(fixture, "10.1.99.1", "dev t"));
+	assert_int_equal(netns_count_lines("ip route show proto 170 type unreachable"), SOME_PREFIXES);
 	assert_int_equal(routes_errors(fixture->routes), 0);
 }
 
@@ -620,6 +686,8 @@ int main(void)
 		TEST(test_apply__next_hop_behind_ethernet),
 		TEST(test_apply__same_next_hop_twice_adds_its_weights),
 		TEST(test_apply__leaves_routes_of_others_alone),
+		TEST(test_apply__place_that_was_lost_to_others_is_theirs),
+		TEST(test_apply__what_did_not_reach_the_kernel_is_sent_again),
 		TEST(test_watch__deleted_routes_come_back),
 		TEST(test_watch__deleted_nexthops_come_back),
 		TEST(test_watch__overrun_is_read_anew),
