@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 
@@ -84,7 +85,8 @@ static int handle_answer(struct nl_watch *watch, const struct nlmsghdr *header)
 	return 0;
 }
 
-/* Receives and handles one datagram; returns as handle_answer() does, -EAGAIN if none waits. */
+/* Receives and handles one datagram; returns as handle_answer() does, -EAGAIN if none waits. Nothing of it stays in
+ * memory: messages of SAs carry their keys. */
 static int handle_datagram(struct nl_watch *watch, int flags)
 {
 	const struct nlmsghdr *header = (const struct nlmsghdr *)watch->buffer;
@@ -92,6 +94,9 @@ static int handle_datagram(struct nl_watch *watch, int flags)
 	ssize_t received = nl_receive(watch->socket, watch->buffer, flags, &multicast);
 	int result = 0, bytes = received;
 
+	/* Cut short, it filled the buffer. */
+	if (received == -ENOBUFS)
+		explicit_bzero(watch->buffer, sizeof(watch->buffer));
 	if (received < 0)
 		return received;
 	for (; result == 0 && nl_message_fits(header, bytes); header = mnl_nlmsg_next(header, &bytes)) {
@@ -100,6 +105,7 @@ static int handle_datagram(struct nl_watch *watch, int flags)
 		else
 			result = handle_answer(watch, header);
 	}
+	explicit_bzero(watch->buffer, received);
 	return result;
 }
 
