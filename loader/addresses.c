@@ -2,8 +2,8 @@
 /*
  * The box's own addresses. See addresses.h.
  *
- * An address may stand on several interfaces; the table's key is (address, network length, interface), the kernel's
- * own.
+ * An address may stand on several interfaces, and on one for several peers; the table's key is (address, network
+ * length, interface, peer), the kernel's own.
  */
 #include "addresses.h"
 
@@ -42,7 +42,9 @@ static int compare_address(const void *left, const void *right)
 
 	if (order == 0)
 		order = (int)a->network_length - (int)b->network_length;
-	return order ? order : (a->ifindex > b->ifindex) - (a->ifindex < b->ifindex);
+	if (order == 0)
+		order = (a->ifindex > b->ifindex) - (a->ifindex < b->ifindex);
+	return order ? order : memcmp(a->peer.byte, b->peer.byte, sizeof(a->peer.byte));
 }
 
 static int compare_byte_only(const void *left, const void *right)

@@ -18,7 +18,8 @@ struct own_address {
 	struct config_address address; /* length 128: the address itself */
 	uint8_t network_length;	       /* of the network that it is on, as in config_address.length; 128 if none */
 	int ifindex;
-	bool dynamic; /* not IFA_F_PERMANENT: leased, or autoconfigured with a lifetime */
+	struct config_address peer; /* of a point-to-point link; zero without */
+	bool dynamic;		    /* not IFA_F_PERMANENT: leased, or autoconfigured with a lifetime */
 };
 
 struct addresses;

@@ -72,6 +72,7 @@ int addresses_message_parse(const struct nlmsghdr *message, struct own_address *
 	struct address_parse parse = {0};
 	const struct nlattr *value;
 	uint32_t flags;
+	size_t bytes;
 	int result = nl_attrs(message, sizeof(*header), parse_address_attribute, &parse);
 
 	if (result < 0)
@@ -79,15 +80,19 @@ int addresses_message_parse(const struct nlmsghdr *message, struct own_address *
 	if (header->ifa_family != AF_INET && header->ifa_family != AF_INET6)
 		return -EAFNOSUPPORT;
 	value = parse.local ? parse.local : parse.address;
-	if (!value || !nl_attr_fits(value, header->ifa_family == AF_INET ? IPV4_BYTES : sizeof(own.address.byte)))
+	bytes = header->ifa_family == AF_INET ? IPV4_BYTES : sizeof(own.address.byte);
+	if (!value || !nl_attr_fits(value, bytes))
 		return -EBADMSG;
 	if (header->ifa_prefixlen > (header->ifa_family == AF_INET ? 32 : 128))
 		return -EBADMSG;
 	addresses_message_address(header->ifa_family, mnl_attr_get_payload(value), &own.address);
 	own.network_length = header->ifa_prefixlen + (own.address.is_ipv4 ? 96 : 0);
 	/* With a peer, the network is the peer's: the box's own address is on none. */
-	if (parse.local && parse.address && !same_payload(parse.local, parse.address))
+	if (parse.local && parse.address && !same_payload(parse.local, parse.address)) {
 		own.network_length = 128;
+		if (nl_attr_fits(parse.address, bytes))
+			addresses_message_address(header->ifa_family, mnl_attr_get_payload(parse.address), &own.peer);
+	}
 	own.ifindex = (int)header->ifa_index;
 	flags = parse.flags && nl_attr_fits(parse.flags, sizeof(flags)) ? mnl_attr_get_u32(parse.flags)
 									: header->ifa_flags;

@@ -388,6 +388,28 @@ static void test_addresses__with_a_peer_are_on_no_network(void **state)
 	close(tun);
 }
 
+static bool addresses_changed_again(void *context)
+{
+	return ((struct fixture *)context)->address_changes > 0;
+}
+
+/* Unnumbered lines share one address. */
+static void test_addresses__with_several_peers_are_own_until_the_last_goes(void **state)
+{
+	struct fixture *fixture = *state;
+	int tun = netns_tun("t0");
+
+	netns_do("ip addr add 10.8.0.1 peer 10.8.0.2 dev t0 && ip addr add 10.8.0.1 peer 10.8.0.3 dev t0");
+	open_addresses(fixture);
+	fixture->address_changes = 0;
+	netns_do("ip addr del 10.8.0.1 peer 10.8.0.2 dev t0");
+	assert_true(netns_await(fixture->loop, addresses_changed_again, fixture));
+	assert_true(is_own(fixture, "10.8.0.1"));
+	netns_do("ip addr del 10.8.0.1 peer 10.8.0.3 dev t0");
+	assert_true(await_address(fixture, "10.8.0.1", address_is_foreign));
+	close(tun);
+}
+
 static void test_addresses__overrun_is_read_anew(void **state)
 {
 	struct fixture *fixture = *state;
@@ -632,6 +654,7 @@ int main(void)
 		TEST(test_addresses__knows_own_ones_and_their_networks),
 		TEST(test_addresses__come_and_go),
 		TEST(test_addresses__with_a_peer_are_on_no_network),
+		TEST(test_addresses__with_several_peers_are_own_until_the_last_goes),
 		TEST(test_addresses__overrun_is_read_anew),
 		TEST(test_neighbours__resolve_ipv4),
 		TEST(test_neighbours__resolve_ipv6),
