@@ -72,7 +72,11 @@ static void take_name(struct links *links, struct kept_link *entry)
 
 static void remove_entry(struct links *links, struct kept_link *entry)
 {
-	drop_name(links, entry);
+	/* Who acts on the name would act on the device that has it now. */
+	if (find(&links->by_name, &entry->link, compare_name) != entry)
+		entry->link.name[0] = '\0';
+	else
+		drop_name(links, entry);
 	tdelete(entry, &links->by_index, compare_index);
 	links->removed(&entry->link, links->context);
 	free(entry);

@@ -32,7 +32,7 @@ struct links;
 
 /* The interface as it is now; link->name may be new. Called once for each interface while links_open() runs too. */
 typedef void links_changed_fn(const struct link *link, void *context);
-/* The interface is gone; link is its last state. */
+/* The interface is gone; link is its last state, without a name where another interface took that since. */
 typedef void links_removed_fn(const struct link *link, void *context);
 
 /* Returns 0 or -errno. *ret_links is set before the first callback, so that it may look up; NULL again on failure. */

@@ -288,6 +288,32 @@ static void test_links__overrun_is_read_anew(void **state)
 	assert_true(await_link(fixture, "a1", link_is_gone));
 }
 
+static bool another_link_has_the_name(void *context)
+{
+	struct fixture *fixture = context;
+	const struct link *link = links_by_name(fixture->links, fixture->name);
+
+	return link && link->mtu_bytes == 1300;
+}
+
+static void test_links__removed_one_does_not_bear_a_name_that_another_took(void **state)
+{
+	struct fixture *fixture = *state;
+	int ifindex;
+
+	netns_do("ip link add v0 type veth peer name v1");
+	open_links(fixture);
+	ifindex = links_by_name(fixture->links, "v0")->ifindex;
+	netns_shrink_netlink();
+	netns_do("(for i in $(seq 200); do echo link add a$i type veth peer name b$i; done; echo link del v0; "
+		 "echo link add v0 mtu 1300 type veth peer name v1) | ip -batch -");
+	assert_true(await_link(fixture, "v0", another_link_has_the_name));
+	netns_settle(fixture->loop);
+	assert_null(links_by_index(fixture->links, ifindex));
+	assert_int_equal(fixture->removals, 2);
+	assert_string_equal(fixture->last_removed.name, "");
+}
+
 static void open_addresses(struct fixture *fixture)
 {
 	assert_int_equal(addresses_open(fixture->loop, address_changed, fixture, &fixture->addresses), 0);
@@ -651,6 +677,7 @@ int main(void)
 		TEST(test_links__lower_in_another_namespace_is_none),
 		TEST(test_links__bridge_port_that_leaves_is_still_a_link),
 		TEST(test_links__overrun_is_read_anew),
+		TEST(test_links__removed_one_does_not_bear_a_name_that_another_took),
 		TEST(test_addresses__knows_own_ones_and_their_networks),
 		TEST(test_addresses__come_and_go),
 		TEST(test_addresses__with_a_peer_are_on_no_network),
