@@ -507,6 +507,52 @@ static void test_neighbours__resolve_ipv6(void **state)
 	resolves(*state, "2001:db8:7::2");
 }
 
+static void test_neighbours__resolve_ipv6_link_local(void **state)
+{
+	resolves(*state, "fe80::ff:fe00:8");
+}
+
+/* Where nobody answers ARP the kernel makes entries of its own, which stand. */
+static void test_neighbours__noarp_is_present(void **state)
+{
+	struct fixture *fixture = *state;
+	struct config_address next_hop = address("10.7.0.5");
+
+	make_far(fixture, "02:00:00:00:00:08");
+	netns_do("ip neigh add 10.7.0.5 lladdr 02:00:00:00:00:05 nud noarp dev v0");
+	open_neighbours(fixture);
+	assert_int_equal(neighbours_watch(fixture->neighbours, (int)if_nametoindex("v0"), &next_hop), 0);
+	assert_true(fixture->neighbour_present);
+	assert_int_equal(fixture->neighbour_mac[5], 5);
+	netns_do("ip neigh del 10.7.0.5 dev v0");
+	assert_true(netns_await(fixture->loop, neighbour_is_absent, fixture));
+}
+
+static void test_neighbours__far_end_down_is_absent_and_comes_back(void **state)
+{
+	struct fixture *fixture = *state;
+	struct config_address next_hop = address("10.7.0.2");
+
+	resolves(fixture, "10.7.0.2");
+	do_far(fixture, "ip link set v1 down");
+	assert_true(netns_await(fixture->loop, neighbour_is_absent, fixture));
+	do_far(fixture, "ip link set v1 up");
+	assert_true(netns_await(fixture->loop, neighbour_is_present, fixture));
+	/* Whatever the kernel did to it while the carrier was gone, it keeps it resolved again. */
+	assert_int_equal(neighbours_watch(fixture->neighbours, (int)if_nametoindex("v0"), &next_hop), 0);
+	assert_int_equal(netns_count_lines("ip neigh show 10.7.0.2 | grep managed"), 1);
+}
+
+static void test_neighbours__flushed_table_is_asked_for_again(void **state)
+{
+	struct fixture *fixture = *state;
+
+	resolves(fixture, "10.7.0.2");
+	netns_do("ip neigh flush all");
+	assert_true(netns_await(fixture->loop, neighbour_is_absent, fixture));
+	assert_true(netns_await(fixture->loop, neighbour_is_present, fixture));
+}
+
 static void test_neighbours__resolved_is_told_at_once(void **state)
 {
 	struct fixture *fixture = *state;
@@ -685,6 +731,10 @@ int main(void)
 		TEST(test_addresses__overrun_is_read_anew),
 		TEST(test_neighbours__resolve_ipv4),
 		TEST(test_neighbours__resolve_ipv6),
+		TEST(test_neighbours__resolve_ipv6_link_local),
+		TEST(test_neighbours__noarp_is_present),
+		TEST(test_neighbours__far_end_down_is_absent_and_comes_back),
+		TEST(test_neighbours__flushed_table_is_asked_for_again),
 		TEST(test_neighbours__resolved_is_told_at_once),
 		TEST(test_neighbours__mac_changes),
 		TEST(test_neighbours__silent_one_is_absent_and_comes_back),

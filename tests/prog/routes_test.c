@@ -317,6 +317,21 @@ static void test_apply__next_hop_behind_ethernet(void **state)
 	assert_int_equal(routes_errors(fixture->routes), 0);
 }
 
+static void test_apply__link_local_next_hop(void **state)
+{
+	struct fixture *fixture = *state;
+	struct config_address prefixes[] = {prefix("192.168.0.0/16"), prefix("2001:db8:1::/48")};
+
+	netns_do("ip link add v0 type veth peer name v1 && ip link set v0 up && ip link set v1 up");
+	fixture->egress[0].ifindex = (int)if_nametoindex("v0");
+	fixture->egress[0].has_via = true;
+	fixture->egress[0].via = prefix("fe80::7");
+	assert_int_equal(apply(fixture, 0, prefixes, 2, 1), 0);
+	assert_true(goes("2001:db8:1::1", "via fe80::7 dev v0"));
+	assert_true(is_unreachable("192.168.1.1"));
+	assert_int_equal(routes_errors(fixture->routes), 0);
+}
+
 static void test_apply__same_next_hop_twice_adds_its_weights(void **state)
 {
 	struct fixture *fixture = *state;
@@ -684,6 +699,7 @@ int main(void)
 		TEST(test_apply__only_device_down_counts_as_missing_and_comes_back),
 		TEST(test_apply__device_of_another_index_takes_over),
 		TEST(test_apply__next_hop_behind_ethernet),
+		TEST(test_apply__link_local_next_hop),
 		TEST(test_apply__same_next_hop_twice_adds_its_weights),
 		TEST(test_apply__leaves_routes_of_others_alone),
 		TEST(test_apply__place_that_was_lost_to_others_is_theirs),
