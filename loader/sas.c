@@ -32,7 +32,8 @@ static bool handle_message(const struct nlmsghdr *message, void *context)
 	case SA_PUT:
 		return sa_set_put(sas->set, &news.sa);
 	case SA_GONE:
-		return sa_set_remove(sas->set, &news.sa.id);
+		/* One not known yet may still come by a dump under way, which read it before it went. */
+		return sa_set_remove(sas->set, &news.sa.id) || news.sa.if_id;
 	case SA_FLUSHED:
 		sa_set_flush(sas->set, news.sa.id.protocol);
 		return true;

@@ -13,9 +13,10 @@
 #include "sa_set.h"
 
 enum sa_event {
-	SA_NOTHING,  /* tells nothing of a set of SAs: soft expiry, other messages */
-	SA_PUT,	     /* the SA is there */
-	SA_GONE,     /* it is not there, or not yet (larval), or does not serve an xfrm interface; only sa.id is set */
+	SA_NOTHING, /* tells nothing of a set of SAs: soft expiry, other messages */
+	SA_PUT,	    /* the SA is there */
+	SA_GONE, /* it is not there, or not yet (larval), or does not serve an xfrm interface; sa.id and if_id are set
+		  */
 	SA_FLUSHED,  /* all of sa.id.protocol are gone; 0: of every protocol */
 	SA_MIGRATED, /* addresses of SAs changed, it is not said which: dump anew */
 };

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "../../loader/sa_set.h"
+#include "../../loader/sas.c" /* for its handle_message() */
 #include "../../loader/sas_message.h"
 
 #define ATTRIBUTE_SA_DIR 33
@@ -443,6 +444,23 @@ static void test_dump__removes_what_it_does_not_show(void **state)
 	assert_true(fixture->present[2]);
 }
 
+/* Read for a dump before it went, an SA may still be to come here after the news that it went. */
+static void test_dump__is_disturbed_by_the_end_of_an_unknown_sa(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct nlmsghdr *message = (const struct nlmsghdr *)fixture->buffer;
+	struct sas sas = {.set = fixture->set};
+
+	delsa(fixture, &out_old);
+	assert_true(handle_message(message, &sas));
+	expire(fixture, &out_old, true);
+	assert_true(handle_message(message, &sas));
+	expire(fixture, &out_old, false);
+	assert_false(handle_message(message, &sas));
+	newsa(fixture, &out_old);
+	assert_false(handle_message(message, &sas));
+}
+
 static void test_parse__short_and_foreign_messages_are_refused(void **state)
 {
 	static const uint16_t types[] = {XFRM_MSG_NEWSA, XFRM_MSG_UPDSA, XFRM_MSG_DELSA, XFRM_MSG_EXPIRE};
@@ -600,6 +618,7 @@ int main(void)
 		TEST(test_sas__direction_told_by_the_kernel_wins),
 		TEST(test_recheck__address_that_comes_turns_direction),
 		TEST(test_dump__removes_what_it_does_not_show),
+		TEST(test_dump__is_disturbed_by_the_end_of_an_unknown_sa),
 		TEST(test_parse__short_and_foreign_messages_are_refused),
 		TEST(test_parse__short_attributes_are_passed_over),
 		TEST(test_sas__random_messages_agree_with_a_reference),
