@@ -69,6 +69,7 @@ static int datapath_build(struct build *build)
 	if (err)
 		return err;
 	model_place(build->model, &build->datapath->maps);
+	neighbours_begin(build->steerd->neighbours);
 	facts_gather(build->steerd, build->model);
 	devices_fill(build);
 	addresses_each(build->steerd->addresses, own_address_fill, build);
@@ -119,6 +120,7 @@ static int swap(struct build *build)
 	err = datapath_pin(steerd->datapath);
 	datapath_close(old_datapath);
 	model_free(old_model);
+	neighbours_sweep(steerd->neighbours);
 	steerd->routes_stale = true;
 	steerd_settle(steerd);
 	return err;
@@ -169,5 +171,7 @@ int generation_unload(struct steerd *steerd)
 	err = attach_tc_sweep(&steerd->datapath->pins, NULL, NULL) ?: err;
 	if (steerd->routes)
 		err = routes_flush(steerd->routes) ?: err;
+	neighbours_begin(steerd->neighbours);
+	neighbours_sweep(steerd->neighbours);
 	return pins_clear(steerd->model->config->name) ?: err;
 }

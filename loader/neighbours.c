@@ -32,6 +32,7 @@ struct watched {
 	bool forgotten;	  /* out of the tree, freed when nobody walks */
 	uint8_t mac[6];
 	uint64_t generation;
+	uint64_t round;	      /* of the latest neighbours_watch() */
 	struct watched *next; /* in the list of whoever walks */
 	struct watched *next_forgotten;
 };
@@ -44,6 +45,7 @@ struct neighbours {
 	void *context;
 	void *tree; /* tsearch tree of struct watched */
 	uint64_t generation;
+	uint64_t round;		/* counts neighbours_begin() */
 	struct watched *walked; /* while a walk collects */
 	struct watched *forgotten;
 	unsigned int walks; /* under way */
@@ -327,6 +329,7 @@ int neighbours_watch(struct neighbours *neighbours, int ifindex, const struct co
 		return result;
 	}
 	wake_timer(neighbours);
+	watched->round = neighbours->round;
 	/* Whoever asks again, for another generation, say, wants to be told too. */
 	if (!take_news(neighbours, watched, &news) && watched->present)
 		neighbours->changed(watched->ifindex, &watched->next_hop, true, watched->mac, neighbours->context);
@@ -357,4 +360,20 @@ void neighbours_forget(struct neighbours *neighbours, int ifindex, const struct 
 	neighbours->forgotten = watched;
 	if (neighbours->walks == 0)
 		free_forgotten(neighbours);
+}
+
+void neighbours_begin(struct neighbours *neighbours)
+{
+	neighbours->round++;
+}
+
+static void forget_unwatched(struct neighbours *neighbours, struct watched *watched)
+{
+	if (watched->round != neighbours->round)
+		neighbours_forget(neighbours, watched->ifindex, &watched->next_hop);
+}
+
+void neighbours_sweep(struct neighbours *neighbours)
+{
+	walk(neighbours, forget_unwatched);
 }

@@ -31,4 +31,9 @@ void neighbours_close(struct neighbours *neighbours); /* leaves the kernel's ent
 int neighbours_watch(struct neighbours *neighbours, int ifindex, const struct config_address *next_hop);
 void neighbours_forget(struct neighbours *neighbours, int ifindex, const struct config_address *next_hop);
 
+/* A reload begins: what is not watched again until neighbours_sweep() is forgotten then. Both alone, for unload: all.
+ */
+void neighbours_begin(struct neighbours *neighbours);
+void neighbours_sweep(struct neighbours *neighbours);
+
 #endif

@@ -644,6 +644,25 @@ static void test_neighbours__forgotten_one_is_told_no_more(void **state)
 	neighbours_forget(fixture->neighbours, (int)if_nametoindex("v0"), &next_hop);
 }
 
+static void test_neighbours__not_watched_again_are_let_go(void **state)
+{
+	struct fixture *fixture = *state;
+	struct config_address next_hop = address("10.7.0.2"), other = address("2001:db8:7::2");
+
+	resolves(fixture, "10.7.0.2");
+	assert_int_equal(neighbours_watch(fixture->neighbours, (int)if_nametoindex("v0"), &other), 0);
+	netns_settle(fixture->loop);
+	assert_int_equal(netns_count_lines("ip neigh show | grep managed"), 2);
+	neighbours_begin(fixture->neighbours);
+	assert_int_equal(neighbours_watch(fixture->neighbours, (int)if_nametoindex("v0"), &next_hop), 0);
+	neighbours_sweep(fixture->neighbours);
+	assert_int_equal(netns_count_lines("ip neigh show 10.7.0.2 | grep managed"), 1);
+	assert_int_equal(netns_count_lines("ip neigh show | grep managed"), 1);
+	neighbours_begin(fixture->neighbours);
+	neighbours_sweep(fixture->neighbours);
+	assert_int_equal(netns_count_lines("ip neigh show | grep managed"), 0);
+}
+
 static void test_neighbours__device_that_is_not_there_is_refused(void **state)
 {
 	struct fixture *fixture = *state;
@@ -741,6 +760,7 @@ int main(void)
 		TEST(test_neighbours__deleted_entry_is_asked_for_again),
 		TEST(test_neighbours__fixed_by_an_administrator_stays_so),
 		TEST(test_neighbours__forgotten_one_is_told_no_more),
+		TEST(test_neighbours__not_watched_again_are_let_go),
 		TEST(test_neighbours__device_that_is_not_there_is_refused),
 		TEST(test_netfilter__counts_forward_chains_that_do_something),
 		TEST(test_sas__larval_ones_do_not_count),
