@@ -225,6 +225,24 @@ static void test_apply__fewer_members_leave_the_rest(void **state)
 	assert_int_equal(netns_count_lines("ip nexthop"), 4);
 }
 
+/* The kernel would take what it cached of the group from under packets that are on their way. */
+static void test_apply__ipv6_group_in_use_is_never_rewritten(void **state)
+{
+	struct fixture *fixture = *state;
+	struct config_address prefixes[] = {prefix("192.168.0.0/16"), prefix("2001:db8:1::/48")};
+
+	assert_int_equal(apply(fixture, 0, prefixes, 2, 2), 0);
+	assert_true(shows("ip -6 route", "2001:db8:1::/48 nhid 2868903937"));
+	assert_int_equal(apply(fixture, 0, prefixes, 2, 1), 0);
+	assert_true(shows("ip -6 route", "2001:db8:1::/48 nhid 2868924449"));
+	assert_true(shows("ip route", "192.168.0.0/16 nhid 2868903936"));
+	assert_int_equal(netns_count_lines("ip nexthop | grep group"), 2);
+	assert_int_equal(netns_count_lines("ip -6 route show 2001:db8:1::/48 | grep nhid"), 1);
+	assert_int_equal(apply(fixture, 0, prefixes, 2, 2), 0);
+	assert_true(shows("ip -6 route", "2001:db8:1::/48 nhid 2868903937"));
+	assert_int_equal(netns_count_lines("ip nexthop | grep group"), 2);
+}
+
 static void test_apply__no_member_leaves_only_unreachable(void **state)
 {
 	struct fixture *fixture = *state;
@@ -693,6 +711,7 @@ int main(void)
 		TEST(test_apply__spreads_both_families_over_all_egresses),
 		TEST(test_apply__unchanged_set_sends_nothing),
 		TEST(test_apply__fewer_members_leave_the_rest),
+		TEST(test_apply__ipv6_group_in_use_is_never_rewritten),
 		TEST(test_apply__no_member_leaves_only_unreachable),
 		TEST(test_apply__device_down_and_up_again_is_put_back),
 		TEST(test_apply__device_that_is_down_is_left_out),
