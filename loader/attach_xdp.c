@@ -8,14 +8,13 @@
 #include <linux/if_link.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
+#include "attach_owner.h"
 #include "steer_xdp.skel.h"
 
 #define PROGRAM	     "steer_xdp"
-#define MAX_MAPS     64
 #define MAX_VERSIONS 8 /* of ours found on one NIC; more than two only after crashes in the middle of a reload */
 
 const char *attach_xdp_kind_text(enum attach_xdp_kind kind)
@@ -30,32 +29,6 @@ static int libxdp_say(enum libxdp_print_level level, const char *format, va_list
 	return getenv("AA_STEER_DEBUG_BPF") ? vfprintf(stderr, format, arguments) : 0;
 }
 
-static __u32 map_id(int fd)
-{
-	struct bpf_map_info info = {0};
-	__u32 length = sizeof(info);
-
-	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.id;
-}
-
-/* A gateway's programs of any version share its health map; another gateway's on the same box do not. */
-static bool program_is_ours(__u32 program_id, __u32 health_map_id)
-{
-	__u32 maps[MAX_MAPS];
-	struct bpf_prog_info info = {.map_ids = (__u64)(uintptr_t)maps, .nr_map_ids = MAX_MAPS};
-	__u32 length = sizeof(info);
-	int fd = bpf_prog_get_fd_by_id(program_id);
-	bool ours = false;
-
-	if (fd < 0)
-		return false;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &length) && !strcmp(info.name, PROGRAM))
-		for (__u32 i = 0; i < info.nr_map_ids && i < MAX_MAPS; i++)
-			ours |= health_map_id && maps[i] == health_map_id;
-	close(fd);
-	return ours;
-}
-
 /* What is on the NIC now. */
 struct present {
 	struct xdp_multiprog *all; /* NULL: nothing */
@@ -64,33 +37,29 @@ struct present {
 	size_t ours_count;
 };
 
-static void present_add(struct present *present, const struct xdp_program *program, __u32 health_map_id)
+static void present_add(struct present *present, const struct pins *pins, const struct xdp_program *program)
 {
 	__u32 id = program ? xdp_program__id(program) : 0;
 
-	if (id && present->ours_count < MAX_VERSIONS && program_is_ours(id, health_map_id))
+	if (id && present->ours_count < MAX_VERSIONS && attach_is_ours(pins, id, PROGRAM))
 		present->ours[present->ours_count++] = id;
 }
 
 static struct present present_find(const struct pins *pins, int ifindex)
 {
 	struct present present = {.all = xdp_multiprog__get_from_ifindex(ifindex)};
-	int health = pins_get(pins->maps, "instance_health");
-	__u32 id = health >= 0 ? map_id(health) : 0;
 
-	if (health >= 0)
-		close(health);
 	if (libxdp_get_error(present.all)) {
 		present.all = NULL;
 		return present;
 	}
 	present.alone = xdp_multiprog__is_legacy(present.all);
 	if (present.alone)
-		present_add(&present, xdp_multiprog__main_prog(present.all), id);
+		present_add(&present, pins, xdp_multiprog__main_prog(present.all));
 	else
 		for (struct xdp_program *at = xdp_multiprog__next_prog(NULL, present.all); at;
 		     at = xdp_multiprog__next_prog(at, present.all))
-			present_add(&present, at, id);
+			present_add(&present, pins, at);
 	return present;
 }
 

@@ -163,11 +163,8 @@ int generation_replace(struct steerd *steerd, struct config_faults *faults, char
 
 int generation_unload(struct steerd *steerd)
 {
-	int err = 0;
+	int err = hooks_xdp_sweep(steerd, true);
 
-	for (size_t n = 0; n < steerd->nic_count; n++)
-		if (steerd->nics[n].inside && steerd->nics[n].ifindex)
-			err = err ?: attach_xdp_off(&steerd->datapath->pins, steerd->nics[n].ifindex);
 	err = attach_tc_sweep(&steerd->datapath->pins, NULL, NULL) ?: err;
 	if (steerd->routes)
 		err = routes_flush(steerd->routes) ?: err;

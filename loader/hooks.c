@@ -6,6 +6,7 @@
  * A NIC that is missing, down or refuses is no reason not to run: status names it, and its return is taken up.
  */
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -145,6 +146,22 @@ static bool is_wanted(enum attach_tc_program program, int ifindex, const char *d
 					  : model_tunnel_by_device(steerd->model, device) != NULL;
 }
 
+int hooks_xdp_sweep(struct steerd *steerd, bool everything)
+{
+	struct if_nameindex *interfaces = if_nameindex();
+	int err = 0;
+
+	for (struct if_nameindex *at = interfaces; at && at->if_index; at++) {
+		const struct link *link = links_by_index(steerd->links, (int)at->if_index);
+
+		if (link && link->ethernet && (everything || !is_inside(steerd->model, link->name)))
+			err = err ?: attach_xdp_off(&steerd->datapath->pins, link->ifindex);
+	}
+	if (interfaces)
+		if_freenameindex(interfaces);
+	return err;
+}
+
 void hooks_attach_all(struct steerd *steerd)
 {
 	for (size_t n = 0; n < steerd->nic_count; n++) {
@@ -163,6 +180,7 @@ void hooks_attach_all(struct steerd *steerd)
 			tunnel_attach(steerd, tunnel, link);
 	}
 	attach_tc_sweep(&steerd->datapath->pins, is_wanted, steerd);
+	hooks_xdp_sweep(steerd, false);
 }
 
 void hooks_link_changed(struct steerd *steerd, const struct link *link)

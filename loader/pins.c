@@ -31,6 +31,7 @@ static int path_join(char *path, const char *directory, const char *name, const 
 
 static int pins_paths(const char *gateway, char *root, struct pins *pins)
 {
+	snprintf(pins->gateway, sizeof(pins->gateway), "%s", gateway);
 	return path_join(root, PINS_ROOT, gateway, "") ?: path_join(pins->maps, root, "maps", "") ?:
 	       path_join(pins->links, root, "links", "");
 }

@@ -9,10 +9,13 @@
 
 #include <stddef.h>
 
+#include "../maps/limits.h"
+
 #define PINS_ROOT	"/sys/fs/bpf/aa-steer"
 #define PINS_PATH_BYTES 256
 
 struct pins {
+	char gateway[NAME_BYTES];
 	char maps[PINS_PATH_BYTES];  /* directory */
 	char links[PINS_PATH_BYTES]; /* directory */
 };

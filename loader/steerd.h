@@ -94,6 +94,8 @@ int generation_unload(struct steerd *steerd);
 /* hooks.c: programs on devices, and `devices`. */
 void hooks_nics_reset(struct steerd *steerd);
 void hooks_attach_all(struct steerd *steerd);
+/* Takes steer_xdp off NICs that are not inside ones (any more), or off all. Returns 0 or -errno. */
+int hooks_xdp_sweep(struct steerd *steerd, bool everything);
 void hooks_link_changed(struct steerd *steerd, const struct link *link);
 void hooks_link_removed(struct steerd *steerd, const struct link *link);
 /* Writes what the packet path must know of an interface, into a generation that may not run yet. */
