@@ -100,10 +100,22 @@ int attach_tc(const struct pins *pins, enum attach_tc_program program, int progr
 void attach_tc_off(const struct pins *pins, enum attach_tc_program program, int ifindex, const char *device)
 {
 	char name[PINS_PATH_BYTES];
+	int fd, on;
 
 	pin_name(name, sizeof(name), program, device);
-	if (pins_remove(pins->links, name) && ifindex)
+	fd = pins_get(pins->links, name);
+	if (fd < 0) {
 		clsact_detach(program, ifindex);
+		return;
+	}
+	on = link_ifindex(fd);
+	/* A pin of this name on another interface is that one's. */
+	if (on <= 0 || on == ifindex) {
+		/* At once, so that the program can be attached under another name; a pin's end is noticed later. */
+		bpf_link_detach(fd);
+		pins_remove(pins->links, name);
+	}
+	close(fd);
 }
 
 struct sweep {

@@ -20,7 +20,10 @@ enum attach_tc_program { ATTACH_STEER_TC, ATTACH_TUNNEL_TC, ATTACH_TC_PROGRAMS }
 int attach_tc(const struct pins *pins, enum attach_tc_program program, int program_fd, int ifindex, const char *device,
 	      enum attach_tc_kind *ret_kind);
 
-/* Takes a program off one device; ifindex 0: the device is gone, only the pin is left. */
+/*
+ * Takes a program off one device, which bears this name, or bore it when the program was attached. If the device is
+ * gone, only the pin is left.
+ */
 void attach_tc_off(const struct pins *pins, enum attach_tc_program program, int ifindex, const char *device);
 
 /* Takes off what is not wanted: devices that left the configuration, were renamed or are gone. wanted NULL: everything.

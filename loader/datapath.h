@@ -71,6 +71,7 @@ int datapath_connection(const struct datapath *datapath, uint32_t index, struct 
 int datapath_set_prefix(struct datapath *datapath, const struct config_address *prefix, uint32_t connection);
 int datapath_remove_prefix(struct datapath *datapath, const struct config_address *prefix);
 int datapath_set_device(struct datapath *datapath, int ifindex, const struct device *device);
+int datapath_device(const struct datapath *datapath, int ifindex, struct device *ret_device);
 int datapath_remove_device(struct datapath *datapath, int ifindex);
 /* The NIC of a remote instance; ifindex 0: none now. -EOPNOTSUPP where the device cannot take XDP frames. */
 int datapath_set_remote_port(struct datapath *datapath, uint32_t instance, int ifindex);

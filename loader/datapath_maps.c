@@ -69,6 +69,11 @@ int datapath_set_device(struct datapath *datapath, int ifindex, const struct dev
 	return map_set(datapath->skeleton->maps.devices, &ifindex, device);
 }
 
+int datapath_device(const struct datapath *datapath, int ifindex, struct device *ret_device)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(datapath->skeleton->maps.devices), &ifindex, ret_device) ? -errno : 0;
+}
+
 int datapath_remove_device(struct datapath *datapath, int ifindex)
 {
 	return map_remove(datapath->skeleton->maps.devices, &ifindex);

@@ -183,10 +183,24 @@ void hooks_attach_all(struct steerd *steerd)
 	hooks_xdp_sweep(steerd, false);
 }
 
+/* A tunnel's device that bears another name now: its hook is pinned under the old one. */
+static void tunnel_renamed(struct steerd *steerd, const struct link *link)
+{
+	const struct model_tunnel *tunnel;
+	struct device device;
+
+	if (datapath_device(steerd->datapath, link->ifindex, &device))
+		return;
+	tunnel = model_tunnel_by_index(steerd->model, device.tunnel);
+	if (tunnel && tunnel->unit.device && strcmp(tunnel->unit.device, link->name))
+		attach_tc_off(&steerd->datapath->pins, ATTACH_TUNNEL_TC, link->ifindex, tunnel->unit.device);
+}
+
 void hooks_link_changed(struct steerd *steerd, const struct link *link)
 {
 	const struct model_tunnel *tunnel = model_tunnel_by_device(steerd->model, link->name);
 
+	tunnel_renamed(steerd, link);
 	hooks_describe(steerd->model, steerd->datapath, link);
 	for (size_t n = 0; n < steerd->nic_count; n++) {
 		struct nic *nic = &steerd->nics[n];
@@ -215,7 +229,7 @@ void hooks_link_removed(struct steerd *steerd, const struct link *link)
 {
 	datapath_remove_device(steerd->datapath, link->ifindex);
 	for (enum attach_tc_program program = 0; program < ATTACH_TC_PROGRAMS; program++)
-		attach_tc_off(&steerd->datapath->pins, program, 0, link->name);
+		attach_tc_off(&steerd->datapath->pins, program, link->ifindex, link->name);
 	for (size_t n = 0; n < steerd->nic_count; n++) {
 		struct nic *nic = &steerd->nics[n];
 
@@ -224,6 +238,9 @@ void hooks_link_removed(struct steerd *steerd, const struct link *link)
 		nic_gone(nic);
 		steerd_event(steerd, "nic-gone", nic->name, "NIC %s is gone", nic->name);
 	}
+	/* After an overrun, another interface may have its name already. */
+	if (links_by_name(steerd->links, link->name))
+		return;
 	for (size_t i = 0; i < steerd->model->config->instance_count; i++)
 		if (steerd->model->config->instances[i].remote &&
 		    !strcmp(steerd->model->config->instances[i].dev, link->name))
