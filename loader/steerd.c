@@ -22,6 +22,17 @@
 #define TICK_NS		 NS_PER_SECOND
 #define DRAIN_SILENCE_NS NS_PER_SECOND /* a tunnel that is out and received nothing for this long is drained */
 
+/* A message may quote a file or a device's name, which may be any bytes, and may be cut within a character. */
+static void utf8_force(char *text)
+{
+	json_t *string = json_string(text);
+
+	for (char *c = text; !string && *c; c++)
+		if (*c & 0x80)
+			*c = '?';
+	json_decref(string);
+}
+
 void steerd_event(struct steerd *steerd, const char *what, const char *name, const char *format, ...)
 {
 	char message[512];
@@ -31,6 +42,7 @@ void steerd_event(struct steerd *steerd, const char *what, const char *name, con
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
 	log_notice("%s", message);
+	utf8_force(message);
 	journal_add(steerd->journal, json_pack("{s:s, s:s*, s:s}", "what", what, "name", name, "message", message));
 }
 
