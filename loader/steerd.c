@@ -275,13 +275,26 @@ static int name_find(struct steerd *steerd)
 
 	for (size_t i = 0; i < faults.count; i++)
 		config_fault_print(stderr, steerd->config_path, &faults.fault[i]);
+	/* A file that cannot be read is a fault of the configuration like any other. */
+	if (faults.count)
+		err = -EINVAL;
 	config_faults_free(&faults);
 	if (err)
-		return err == -EINVAL ? -EINVAL : err;
+		return err;
 	err = paths_find(steerd, config->name);
 	if (err)
 		log_error("%s: %s", steerd->state_directory, strerror(-err));
 	config_free(config);
+	return err;
+}
+
+static int control_start(struct steerd *steerd)
+{
+	int err = control_open(steerd->loop, steerd->control_path, commands_table, steerd, &steerd->control);
+
+	if (err)
+		log_error("%s: %s", steerd->control_path,
+			  err == -EADDRINUSE ? "a daemon serves this gateway already" : strerror(-err));
 	return err;
 }
 
@@ -326,13 +339,7 @@ int steerd_start(sd_event *loop, const char *config_path, struct steerd **ret_st
 	steerd->judge = (struct judge){.changed = state_changed, .context = steerd};
 	steerd->ticked_ns = clock_monotonic_ns();
 	snprintf(steerd->config_path, sizeof(steerd->config_path), "%s", config_path);
-	err = name_find(steerd);
-	if (!err)
-		err = control_open(loop, steerd->control_path, commands_table, steerd, &steerd->control);
-	if (err == -EADDRINUSE)
-		log_error("%s: a daemon serves this gateway already", steerd->control_path);
-	else if (err && err != -EINVAL)
-		log_error("%s: %s", steerd->control_path, strerror(-err));
+	err = name_find(steerd) ?: control_start(steerd);
 	if (!err)
 		err = state_open(steerd) ?: watchers_open(steerd) ?: timers_open(steerd);
 	if (!err)
