@@ -78,6 +78,7 @@ int datapath_set_remote_port(struct datapath *datapath, uint32_t instance, int i
 
 /* Sums over CPUs of tunnels 0..count-1. Returns 0 or -errno. */
 int datapath_counters(const struct datapath *datapath, struct counters *ret_counters, uint32_t count);
+int datapath_clear_counters(struct datapath *datapath, uint32_t tunnel);
 int datapath_drops(const struct datapath *datapath, struct drops *ret_drops);
 int datapath_passes(const struct datapath *datapath, struct passes *ret_passes);
 

@@ -132,6 +132,22 @@ int datapath_counters(const struct datapath *datapath, struct counters *ret_coun
 	return err;
 }
 
+int datapath_clear_counters(struct datapath *datapath, uint32_t tunnel)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct counters *zeros;
+	int err;
+
+	if (cpus < 0)
+		return cpus;
+	zeros = calloc((size_t)cpus, sizeof(*zeros));
+	if (!zeros)
+		return -ENOMEM;
+	err = map_set(datapath->skeleton->maps.counters, &tunnel, zeros);
+	free(zeros);
+	return err;
+}
+
 /* A per-CPU array of one struct of __u64 fields, summed. */
 static int reasons_sum(const struct bpf_map *map, void *ret_sum, size_t fields)
 {

@@ -76,6 +76,22 @@ static int datapath_build(struct build *build)
 	return 0;
 }
 
+/* What an index counted under a name that is gone is not the new name's. */
+static int counters_begin(struct build *build, const struct model_indexes *before)
+{
+	int err = 0;
+
+	for (size_t t = 0; t < build->model->config->tunnel_count && before->tunnel_count; t++) {
+		const struct model_tunnel *tunnel = &build->model->tunnels[t];
+		bool same = tunnel->index < before->tunnel_count &&
+			    !strcmp(before->tunnel[tunnel->index], tunnel->unit.name);
+
+		if (!same)
+			err = err ?: datapath_clear_counters(build->datapath, tunnel->index);
+	}
+	return err;
+}
+
 static int build_all(struct build *build, struct config *config, char *error, size_t error_size)
 {
 	struct model_indexes indexes = {0};
@@ -83,15 +99,16 @@ static int build_all(struct build *build, struct config *config, char *error, si
 
 	if (!err)
 		err = model_create(config, &indexes, &build->model);
-	datapath_indexes_free(&indexes);
 	if (err) {
+		datapath_indexes_free(&indexes);
 		config_free(config);
 		snprintf(error, error_size, "the configuration cannot be held: %s", strerror(-err));
 		return err;
 	}
 	if (build->steerd->model)
 		model_inherit(build->model, build->steerd->model);
-	err = datapath_build(build);
+	err = datapath_build(build) ?: counters_begin(build, &indexes);
+	datapath_indexes_free(&indexes);
 	if (err == -ENOTSUP)
 		snprintf(error, error_size, "/sys/fs/bpf is not mounted; mount -t bpf bpf /sys/fs/bpf");
 	else if (err)

@@ -56,6 +56,7 @@ struct model_tunnel {
 	uint64_t sa_back_ns;	/* monotonic: when its set of SAs last came or went */
 	bool usable;		/* decided: a flow can take it now */
 	struct counters seen;	/* at the last sample */
+	bool has_ticked;	/* a tick saw it: there is something to compare with */
 	struct counters ticked; /* at the last tick */
 	struct counters rate;	/* per second, between the last two ticks */
 	uint64_t last_rx_ns;	/* monotonic: when the sample last saw rx_packets move */

@@ -115,7 +115,9 @@ static void counters_sample(struct steerd *steerd, uint64_t now_ns, bool with_ra
 		if (now->rx_packets != tunnel->seen.rx_packets)
 			tunnel->last_rx_ns = now_ns;
 		if (with_rates) {
-			tunnel->rate = rate_of(now, &tunnel->ticked, now_ns - steerd->ticked_ns);
+			if (tunnel->has_ticked)
+				tunnel->rate = rate_of(now, &tunnel->ticked, now_ns - steerd->ticked_ns);
+			tunnel->has_ticked = true;
 			tunnel->ticked = *now;
 		}
 		tunnel->seen = *now;
