@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attach_owner.h"
+
 #define TCX_INGRESS	46     /* enum bpf_attach_type BPF_TCX_INGRESS, newer than libbpf 1.1's headers */
 #define FILTER_PRIORITY 0xaa57 /* of all our filters; the handle tells the programs apart */
 
@@ -64,12 +66,13 @@ static int clsact_attach(enum attach_tc_program program, int program_fd, int ifi
 	return err && err != -EEXIST ? err : bpf_tc_attach(&hook, &filter);
 }
 
-static int clsact_detach(enum attach_tc_program program, int ifindex)
+static int clsact_detach(const struct pins *pins, enum attach_tc_program program, int ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, filter, .priority = FILTER_PRIORITY, .handle = program + 1);
 
-	if (bpf_tc_query(&hook, &filter))
+	/* Another gateway's filters have the same priority and handle. */
+	if (bpf_tc_query(&hook, &filter) || !attach_is_ours(pins, filter.prog_id, program_names[program]))
 		return 0;
 	filter.prog_fd = 0;
 	filter.prog_id = 0;
@@ -105,7 +108,7 @@ void attach_tc_off(const struct pins *pins, enum attach_tc_program program, int 
 	pin_name(name, sizeof(name), program, device);
 	fd = pins_get(pins->links, name);
 	if (fd < 0) {
-		clsact_detach(program, ifindex);
+		clsact_detach(pins, program, ifindex);
 		return;
 	}
 	on = link_ifindex(fd);
@@ -164,7 +167,7 @@ static void filters_sweep(const struct sweep *sweep)
 	for (struct if_nameindex *at = interfaces; at && at->if_index; at++)
 		for (enum attach_tc_program program = 0; program < ATTACH_TC_PROGRAMS; program++)
 			if (!is_wanted(sweep, program, (int)at->if_index, at->if_name))
-				clsact_detach(program, (int)at->if_index);
+				clsact_detach(sweep->pins, program, (int)at->if_index);
 	if (interfaces)
 		if_freenameindex(interfaces);
 }
