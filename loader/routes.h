@@ -73,9 +73,10 @@ void routes_close(struct routes *routes); /* leaves all routes in place */
 /*
  * Makes the kernel's routes of one connection exactly this set: adds and replaces before it removes, batched, so that
  * no prefix is without route in between. Prefixes that the connection gives up keep their routes until another claims
- * them or routes_sweep(). Sends nothing when nothing changed; a change of members alone rewrites the IPv4 group, and leads
- * IPv6 routes to a new one (see is_to_be_left()). Copies what it needs. What the kernel refuses is tried again later, ever less often, and counted by
- * routes_errors(). Returns 0 or -errno (out of memory, or the kernel not reached).
+ * them or routes_sweep(). Sends nothing when nothing changed; a change of members alone rewrites the IPv4 group, and
+ * leads IPv6 routes to a new one (see is_to_be_left()). Copies what it needs. What the kernel refuses is tried again
+ * later, ever less often, and counted by routes_errors(). Returns 0 or -errno (out of memory, or the kernel not
+ * reached).
  */
 int routes_apply(struct routes *routes, const struct route_set *set);
 
