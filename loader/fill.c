@@ -131,6 +131,30 @@ static int fill_connection(const struct model_connection *connection, const stru
 	return datapath_set_connection(datapath, connection->index, &value);
 }
 
+/* In the map IPv4 addresses are IPv6 ones, ::ffff:a.b.c.d. Does this IPv6 prefix hold them too? */
+static bool holds_ipv4(const struct config_address *prefix)
+{
+	static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff};
+
+	for (unsigned bit = 0; bit < prefix->length; bit++)
+		if ((prefix->byte[bit / 8] ^ mapped[bit / 8]) & (0x80u >> bit % 8))
+			return false;
+	return !prefix->is_ipv4 && prefix->length <= IPV4_MAPPED_BITS;
+}
+
+/* ::/0 is every IPv6 destination and no IPv4 one: those have a prefix of their own then, that leads nowhere. */
+static int fill_families_apart(const struct model *model, struct datapath *datapath)
+{
+	const struct config_address all_ipv4 = {
+		.byte = {[10] = 0xff, [11] = 0xff}, .length = IPV4_MAPPED_BITS, .is_ipv4 = true};
+
+	for (size_t c = 0; c < model->config->connection_count; c++)
+		for (size_t p = 0; p < model->config->connections[c].remote_count; p++)
+			if (holds_ipv4(&model->config->connections[c].remote[p]))
+				return datapath_set_prefix(datapath, &all_ipv4, NO_PREFIX);
+	return 0;
+}
+
 static int fill_prefixes(const struct model_connection *connection, struct datapath *datapath)
 {
 	int err = 0;
@@ -160,7 +184,8 @@ static void fill_names(const struct model *model, struct datapath *datapath)
 
 int fill(const struct model *model, const struct fill_plan *plan, struct datapath *datapath)
 {
-	int err = 0;
+	/* First: a connection may have 0.0.0.0/0. */
+	int err = fill_families_apart(model, datapath);
 
 	for (size_t p = 0; p < plan->profile_count && !err; p++) {
 		const struct profile *profile = &plan->profiles[p];

@@ -35,7 +35,7 @@
 #define NO_ROWS	      0xffffffffu /* connection.first_row: ranked packet by packet, it has no rows */
 #define NO_TUNNEL     0xffffffffu
 #define NO_CONNECTION 0xffffffffu /* a prefix that is not steered: the kernel routes it */
-#define NO_PREFIX     0xfffffffeu /* a cached destination that no prefix holds */
+#define NO_PREFIX     0xfffffffeu /* a destination that no prefix holds */
 
 /*
  * path: stack. The mark that sends a packet to its tunnel's routing table: STACK_MARK | index of the table. All 32 bits

@@ -16,7 +16,7 @@ struct prefix_key {
 };
 
 struct prefix {
-	__u32 connection; /* index in `connections`, or NO_CONNECTION */
+	__u32 connection; /* index in `connections`; NO_CONNECTION; or NO_PREFIX: as if there were no such prefix */
 };
 
 /*
