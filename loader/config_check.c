@@ -87,6 +87,30 @@ static void totals_check(struct config_reader *reader)
 				  MAX_STACK_TUNNELS, config->tunnel_count + remote);
 }
 
+/* Inside and outside may be one NIC, with a tunnel on it. The NIC itself is no tunnel. */
+static void outside_check(struct config_reader *reader)
+{
+	static const char tunnels[] = "connections[";
+
+	for (size_t d = 0; d < reader->devices.count; d++) {
+		const struct config_claim *device = &reader->devices.claim[d];
+
+		if (strncmp(device->path, tunnels, sizeof(tunnels) - 1))
+			continue;
+		for (size_t o = 0; o < reader->outside.count; o++) {
+			const struct config_claim *outside = &reader->outside.claim[o];
+
+			if (strcmp(device->text, outside->text))
+				continue;
+			config_faults_add(reader->faults, device->line, device->column,
+					  "%s: '%s' is an outside NIC (line %u, %s), where clear text must not leave; "
+					  "name the tunnel's own device",
+					  device->path, device->text, outside->line, outside->path);
+			break;
+		}
+	}
+}
+
 static int address_compare(const void *a, const void *b)
 {
 	const struct config_address *left = a, *right = b;
@@ -107,6 +131,7 @@ void config_check(struct config_reader *reader)
 	config_reader_claims_check(reader, &reader->devices, "is named already, and has one task");
 	config_reader_claims_check(reader, &reader->outside, "stands here already");
 	config_reader_claims_check(reader, &reader->prefixes, "leads somewhere already");
+	outside_check(reader);
 	totals_check(reader);
 	for (size_t c = 0; c < config->connection_count; c++)
 		if (config->connections[c].remote)
