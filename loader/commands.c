@@ -297,13 +297,14 @@ static void run_status(struct control_request *request, json_t *arguments, void 
 
 static void run_where(struct control_request *request, json_t *arguments, void *context)
 {
+	int exit_code = EXIT_USAGE;
 	const char *error = "";
-	json_t *result = where_ask(context, arguments, &error);
+	json_t *result = where_ask(context, arguments, &exit_code, &error);
 
 	if (result)
 		control_answer(request, EXIT_DONE, NULL, result);
 	else
-		control_fail(request, EXIT_USAGE, "where: %s", error);
+		control_fail(request, exit_code, "where: %s", error);
 }
 
 void commands_event(json_t *event, void *context)
@@ -366,10 +367,19 @@ static void run_events(struct control_request *request, json_t *arguments, void 
 	json_decref(events);
 }
 
+/* Of a command that takes none; answers where there are some. */
+static bool no_arguments(struct control_request *request, const json_t *arguments)
+{
+	if (!json_object_size(arguments))
+		return true;
+	control_fail(request, EXIT_USAGE, "this command takes no arguments");
+	return false;
+}
+
 static void run_version(struct control_request *request, json_t *arguments, void *context)
 {
-	(void)arguments;
-	control_answer(request, EXIT_DONE, NULL, report_version(context));
+	if (no_arguments(request, arguments))
+		control_answer(request, EXIT_DONE, NULL, report_version(context));
 }
 
 /* Every fault on a line of its own, as --check prints them. */
@@ -418,17 +428,19 @@ int commands_reload(struct steerd *steerd, struct control_request *request)
 
 static void run_reload(struct control_request *request, json_t *arguments, void *context)
 {
-	(void)arguments;
-	commands_reload(context, request);
+	if (no_arguments(request, arguments))
+		commands_reload(context, request);
 }
 
 /* Without programs there is nothing left to do for the daemon: it ends once the answer is sent. */
 static void run_unload(struct control_request *request, json_t *arguments, void *context)
 {
 	struct steerd *steerd = context;
-	int err = generation_unload(steerd);
+	int err;
 
-	(void)arguments;
+	if (!no_arguments(request, arguments))
+		return;
+	err = generation_unload(steerd);
 	steerd_event(steerd, "unload", NULL, "the programs were taken off");
 	if (err)
 		control_fail(request, EXIT_FAILED, "not everything could be taken off: %s", strerror(-err));

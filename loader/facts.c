@@ -81,10 +81,19 @@ static void unit_device(struct steerd *steerd, const struct model *model, struct
 		neighbours_watch(steerd->neighbours, link->ifindex, unit->via);
 }
 
+/* Its SA came back, or went, too lately for its policies to be there. */
+static bool sa_is_held(const struct model_tunnel *tunnel, uint64_t now_ns)
+{
+	return tunnel->sa_back_ns && now_ns - tunnel->sa_back_ns < SA_HOLD_NS;
+}
+
 static void tunnel_device(struct steerd *steerd, const struct model *model, struct model_tunnel *tunnel,
 			  const struct link *link)
 {
 	unit_device(steerd, model, &tunnel->unit, link);
+	/* What is held (facts_sa_changed()) is no link's to free. */
+	if (tunnel->if_id == link->if_id && tunnel->unit.facts.sa_missing && sa_is_held(tunnel, clock_monotonic_ns()))
+		return;
 	tunnel->if_id = link->if_id;
 	tunnel->unit.facts.sa_missing = link->if_id && steerd->sas && !sas_present(steerd->sas, link->if_id);
 }
@@ -250,7 +259,7 @@ void facts_sas_held(struct steerd *steerd, uint64_t now_ns)
 	for (size_t t = 0; t < model->config->tunnel_count && steerd->sas; t++) {
 		struct model_tunnel *tunnel = &model->tunnels[t];
 
-		if (!tunnel->unit.facts.sa_missing || now_ns - tunnel->sa_back_ns < SA_HOLD_NS ||
+		if (!tunnel->unit.facts.sa_missing || sa_is_held(tunnel, now_ns) ||
 		    !sas_present(steerd->sas, tunnel->if_id))
 			continue;
 		tunnel->unit.facts.sa_missing = 0;

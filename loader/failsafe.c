@@ -10,9 +10,17 @@
 #include "log.h"
 #include "steerd.h"
 
+/* Where another gateway keeps routes, this one does without, if its configuration lets it (failsafe_wanted()). */
 int failsafe_open(struct steerd *steerd)
 {
-	return routes_open(steerd->loop, &steerd->routes);
+	int err = routes_open(steerd->loop, &steerd->routes);
+
+	return err == -EADDRINUSE ? 0 : err;
+}
+
+bool failsafe_wanted(const struct config *config)
+{
+	return config->install_routes || config->path == PATH_STACK;
 }
 
 static bool is_ready(const struct unit *unit)

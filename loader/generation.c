@@ -152,6 +152,16 @@ static int name_keeps(const struct steerd *steerd, const struct config *config, 
 	return -EINVAL;
 }
 
+static int routes_kept(const struct steerd *steerd, const struct config *config, char *error, size_t error_size)
+{
+	if (steerd->routes || !failsafe_wanted(config))
+		return 0;
+	snprintf(error, error_size,
+		 "another gateway's daemon keeps the routes of this network namespace; give each a "
+		 "namespace of its own, or this one install-routes: false and path: fast");
+	return -EADDRINUSE;
+}
+
 int generation_replace(struct steerd *steerd, struct config_faults *faults, char *error, size_t error_size)
 {
 	struct build build = {.steerd = steerd};
@@ -161,7 +171,7 @@ int generation_replace(struct steerd *steerd, struct config_faults *faults, char
 	error[0] = 0;
 	if (err)
 		return err;
-	err = name_keeps(steerd, config, error, error_size);
+	err = name_keeps(steerd, config, error, error_size) ?: routes_kept(steerd, config, error, error_size);
 	if (err) {
 		config_free(config);
 		return err;

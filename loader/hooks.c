@@ -86,6 +86,8 @@ static void nic_xdp(struct steerd *steerd, struct nic *nic)
 	err = attach_xdp(steerd->datapath, nic->ifindex, &nic->xdp);
 	if (!err)
 		return;
+	/* An earlier generation's would go on steering by maps that nobody keeps true. */
+	attach_xdp_off(&steerd->datapath->pins, nic->ifindex);
 	nic->xdp = ATTACH_XDP_OFF;
 	snprintf(nic->reason, sizeof(nic->reason), "%s; steer_tc does all of the work",
 		 err == -EBUSY ? "another XDP program that is not libxdp's holds this NIC" : strerror(-err));

@@ -17,11 +17,13 @@
 #include "audit.h"
 #include "log.h"
 #include "steerd.h"
+#include "unload.h"
 
 #define CONFIG_PATH "/etc/aa-steer/aa-steer.yaml"
 
 static const char usage[] = "usage: aa-steerd [-c FILE]           load and run a gateway, in the foreground\n"
 			    "       aa-steerd --check FILE [-j]   validate and audit a configuration\n"
+			    "       aa-steerd --unload [GATEWAY]  take off what a daemon that ended left forwarding\n"
 			    "\n"
 			    "  -c, --config FILE   configuration (" CONFIG_PATH ")\n"
 			    "      --check FILE    0 sound, 1 warnings, 2 errors\n"
@@ -69,6 +71,18 @@ static int check(const char *path, bool as_json)
 	return worst;
 }
 
+/* For aa-steer unload, where no daemon answers: its exit codes. */
+static int unload(const char *gateway)
+{
+	char error[512] = "";
+	int err = unload_left(gateway, error, sizeof(error));
+
+	if (!err)
+		return EXIT_DONE;
+	log_error("%s", error);
+	return err == -ENOENT ? EXIT_NO_DAEMON : err == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+}
+
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
 {
 	(void)source, (void)info;
@@ -113,12 +127,16 @@ static int run(const char *path)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'}, {"check", required_argument, NULL, 'C'},
-		{"json", no_argument, NULL, 'j'},	  {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},	  {NULL, 0, NULL, 0},
+		{"config", required_argument, NULL, 'c'},
+		{"check", required_argument, NULL, 'C'},
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{"unload", no_argument, NULL, 'U'},
+		{NULL, 0, NULL, 0},
 	};
 	const char *config = CONFIG_PATH, *checked = NULL;
-	bool as_json = false;
+	bool as_json = false, unloads = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "c:jhV", options, NULL)) != -1) {
@@ -128,6 +146,9 @@ int main(int argc, char **argv)
 			break;
 		case 'C':
 			checked = optarg;
+			break;
+		case 'U':
+			unloads = true;
 			break;
 		case 'j':
 			as_json = true;
@@ -143,6 +164,8 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
+	if (unloads && argc - optind <= 1)
+		return unload(argv[optind]);
 	if (optind < argc) {
 		fprintf(stderr, "aa-steerd: '%s' is one argument too many\n%s", argv[optind], usage);
 		return EXIT_USAGE;

@@ -54,6 +54,19 @@ int pins_open(const char *gateway, struct pins *ret_pins)
 	return err;
 }
 
+int pins_find(const char *gateway, struct pins *ret_pins)
+{
+	char root[PINS_PATH_BYTES];
+	struct pins pins;
+	int err = strchr(gateway, '/') ? -ENOENT : pins_paths(gateway, root, &pins);
+
+	if (!err && access(pins.maps, F_OK))
+		err = -errno;
+	if (!err)
+		*ret_pins = pins;
+	return err;
+}
+
 int pins_get(const char *directory, const char *name)
 {
 	char path[PINS_PATH_BYTES];

@@ -23,6 +23,9 @@ struct pins {
 /* Makes the directories of a gateway. Returns 0 or -errno; -ENOTSUP if /sys/fs/bpf is not a bpf filesystem. */
 int pins_open(const char *gateway, struct pins *ret_pins);
 
+/* The same of a gateway that has pins; makes nothing. Returns 0 or -errno (-ENOENT: it has none). */
+int pins_find(const char *gateway, struct pins *ret_pins);
+
 /* Opens what is pinned as directory/name. Returns a descriptor, owned by the caller, or -errno (-ENOENT: nothing is).
  */
 int pins_get(const char *directory, const char *name);

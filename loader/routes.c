@@ -9,7 +9,10 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-event.h>
+#include <unistd.h>
 
 #include "routes_kept.h"
 
@@ -248,6 +251,22 @@ size_t routes_errors(const struct routes *routes)
 	return routes->missing;
 }
 
+/* An abstract socket's name is taken in its network namespace alone, as routes are. Returns a descriptor or -errno. */
+static int lock_open(void)
+{
+	static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "\0aa-steerd-routes"};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	if (!bind(fd, (const struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
 int routes_open(sd_event *loop, struct routes **ret_routes)
 {
 	struct routes *routes = calloc(1, sizeof(*routes));
@@ -257,7 +276,10 @@ int routes_open(sd_event *loop, struct routes **ret_routes)
 		return -ENOMEM;
 	routes->loop = loop;
 	routes->pause_us = REFUSED_PAUSE_US;
-	error = nl_requests_open(NETLINK_ROUTE, routes_sync_failed, routes, &routes->requests);
+	routes->lock_fd = lock_open();
+	error = routes->lock_fd < 0 ? routes->lock_fd : 0;
+	if (error == 0)
+		error = nl_requests_open(NETLINK_ROUTE, routes_sync_failed, routes, &routes->requests);
 	if (error == 0)
 		error = nl_watch_open(loop, &routes_watch_ops, routes, &routes->watch);
 	if (error < 0) {
@@ -275,6 +297,8 @@ void routes_close(struct routes *routes)
 	nl_watch_close(routes->watch);
 	nl_requests_close(routes->requests);
 	sd_event_source_disable_unref(routes->repair);
+	if (routes->lock_fd >= 0)
+		close(routes->lock_fd);
 	routes_kept_free(routes);
 	free(routes);
 }

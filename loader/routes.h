@@ -67,6 +67,8 @@ struct route_set {
 
 struct routes;
 
+/* One in a network namespace, for it takes all routes of ROUTES_PROTOCOL to be its own. Returns 0, -EADDRINUSE or
+ * -errno. */
 int routes_open(sd_event *loop, struct routes **ret_routes);
 void routes_close(struct routes *routes); /* leaves all routes in place */
 

@@ -73,6 +73,7 @@ struct kept_rule {
 
 struct routes {
 	sd_event *loop;
+	int lock_fd; /* bound as ROUTES_LOCK, which is gone when its holder is */
 	struct nl_watch *watch;
 	struct nl_requests *requests;
 	struct sd_event_source *repair;

@@ -12,10 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "clock.h"
 #include "log.h"
+#include "paths.h"
 
 #define SETTLE_PRIORITY	 5
 #define TICK_PRIORITY	 6
@@ -231,27 +231,9 @@ static int watchers_open(struct steerd *steerd)
 	return 0;
 }
 
-static int directory_make(const char *path)
-{
-	return mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
-}
-
-/* systemd names the directories that it made for us; without it they are the conventional ones. */
-static int paths_find(struct steerd *steerd, const char *gateway)
-{
-	const char *state = getenv("STATE_DIRECTORY") ?: "/var/lib/aa-steer";
-	const char *runtime = getenv("RUNTIME_DIRECTORY") ?: CONTROL_DIRECTORY;
-	int err = directory_make(state);
-
-	snprintf(steerd->state_directory, sizeof(steerd->state_directory), "%s/%s", state, gateway);
-	snprintf(steerd->control_path, sizeof(steerd->control_path), "%s/%s%s", runtime, gateway,
-		 CONTROL_SOCKET_SUFFIX);
-	return err ?: directory_make(steerd->state_directory);
-}
-
 static int state_open(struct steerd *steerd)
 {
-	char path[STEERD_PATH_BYTES + 32];
+	char path[PATHS_BYTES + 32];
 	int err;
 
 	snprintf(path, sizeof(path), "%s/admin.json", steerd->state_directory);
@@ -283,8 +265,10 @@ static int name_find(struct steerd *steerd)
 	config_faults_free(&faults);
 	if (err)
 		return err;
-	err = paths_find(steerd, config->name);
+	err = paths_control(config->name, steerd->control_path);
 	if (err)
+		log_error("%s: %s", steerd->control_path, strerror(-err));
+	else if ((err = paths_state(config->name, steerd->state_directory)))
 		log_error("%s: %s", steerd->state_directory, strerror(-err));
 	config_free(config);
 	return err;
@@ -330,6 +314,18 @@ static int first_generation(struct steerd *steerd)
 	return err;
 }
 
+static int everything_open(struct steerd *steerd)
+{
+	return control_start(steerd) ?: state_open(steerd) ?: watchers_open(steerd) ?: timers_open(steerd) ?:
+	       failsafe_open(steerd) ?: first_generation(steerd);
+}
+
+/* -EINVAL says that the file is faulty: no restart will help then. */
+static int not_the_file(int err)
+{
+	return err == -EINVAL ? -EIO : err;
+}
+
 int steerd_start(sd_event *loop, const char *config_path, struct steerd **ret_steerd)
 {
 	struct steerd *steerd = calloc(1, sizeof(*steerd));
@@ -341,13 +337,7 @@ int steerd_start(sd_event *loop, const char *config_path, struct steerd **ret_st
 	steerd->judge = (struct judge){.changed = state_changed, .context = steerd};
 	steerd->ticked_ns = clock_monotonic_ns();
 	snprintf(steerd->config_path, sizeof(steerd->config_path), "%s", config_path);
-	err = name_find(steerd) ?: control_start(steerd);
-	if (!err)
-		err = state_open(steerd) ?: watchers_open(steerd) ?: timers_open(steerd);
-	if (!err)
-		err = failsafe_open(steerd);
-	if (!err)
-		err = first_generation(steerd);
+	err = name_find(steerd) ?: not_the_file(everything_open(steerd));
 	if (err) {
 		steerd_stop(steerd);
 		return err;

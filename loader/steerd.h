@@ -24,10 +24,9 @@
 #include "links.h"
 #include "model.h"
 #include "neighbours.h"
+#include "paths.h"
 #include "routes.h"
 #include "sas.h"
-
-#define STEERD_PATH_BYTES 512
 
 /* An inside or outside NIC of the configuration. */
 struct nic {
@@ -42,9 +41,9 @@ struct nic {
 
 struct steerd {
 	sd_event *loop;
-	char config_path[STEERD_PATH_BYTES];
-	char state_directory[STEERD_PATH_BYTES];
-	char control_path[STEERD_PATH_BYTES];
+	char config_path[PATHS_BYTES];
+	char state_directory[PATHS_BYTES];
+	char control_path[PATHS_BYTES];
 
 	struct model *model;	   /* of the generation that forwards; NULL before the first */
 	struct datapath *datapath; /* likewise */
@@ -71,6 +70,7 @@ struct steerd {
 };
 
 /* steerd.c */
+/* Returns 0, -EINVAL if the file is faulty, another -errno; what is wrong has been told. */
 int steerd_start(sd_event *loop, const char *config_path, struct steerd **ret_steerd);
 /* Lets go of everything; programs, maps and routes go on. */
 void steerd_stop(struct steerd *steerd);
@@ -116,6 +116,7 @@ void facts_own_address(struct steerd *steerd, const struct model *model, struct 
 
 /* failsafe.c: the kernel's routes, after the model. */
 int failsafe_open(struct steerd *steerd);
+bool failsafe_wanted(const struct config *config);
 void failsafe_apply(struct steerd *steerd);
 void failsafe_marks(struct steerd *steerd);
 
@@ -131,6 +132,7 @@ json_t *report_status(struct steerd *steerd, const char *name);
 json_t *report_version(const struct steerd *steerd);
 
 /* where.c */
-json_t *where_ask(struct steerd *steerd, const json_t *arguments, const char **ret_error);
+/* NULL: *ret_error says why, and *ret_exit whether it is the question's fault. */
+json_t *where_ask(struct steerd *steerd, const json_t *arguments, int *ret_exit, const char **ret_error);
 
 #endif

@@ -194,16 +194,18 @@ static json_t *answer_json(const struct steerd *steerd, const struct where_answe
 	return json;
 }
 
-json_t *where_ask(struct steerd *steerd, const json_t *arguments, const char **ret_error)
+json_t *where_ask(struct steerd *steerd, const json_t *arguments, int *ret_exit, const char **ret_error)
 {
 	uint8_t frame[ETH_HLEN + sizeof(struct ipv6hdr) + TRANSPORT_BYTES];
 	struct where_answer answer;
 	struct question question;
 
+	*ret_exit = EXIT_USAGE;
 	*ret_error = question_read(arguments, &question);
 	if (*ret_error)
 		return NULL;
 	if (datapath_where(steerd->datapath, frame, frame_write(frame, &question), &answer)) {
+		*ret_exit = EXIT_FAILED;
 		*ret_error = "the kernel refuses to run the program on a packet of ours";
 		return NULL;
 	}

@@ -152,7 +152,9 @@ int tool_ask(struct tool_call *call, const struct tool_request *request)
 	client_ask(&asked, request->line, call, &answer);
 	json_decref(request->arguments);
 	exit_code = answer.exit_code;
-	if (exit_code)
+	if (exit_code == EXIT_NO_DAEMON && request->without_daemon)
+		exit_code = request->without_daemon(call, &answer);
+	else if (exit_code)
 		tool_fail_answer(call, &answer, request->faults && exit_code == EXIT_USAGE ? "" : TOOL_PREFIX);
 	else if (call->json && !request->stream)
 		tool_print_json(answer.result, JSON_INDENT(2));

@@ -83,6 +83,8 @@ struct tool_request {
 	bool faults;	      /* EXIT_USAGE is faults of a file: lines that name their place themselves */
 	bool stream;	      /* lines are all there is to print: the result says nothing */
 	client_line_fn *line; /* on progress and events; may be NULL */
+	/* Instead of failing where no daemon answers; answer says so. Returns the exit code. May be NULL. */
+	int (*without_daemon)(struct tool_call *call, const struct client_answer *answer);
 	void (*print)(const json_t *result, const struct tool_call *call); /* for people; NULL: nothing to print */
 };
 
