@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* See unload.h. Loads nothing and watches nothing; holds the gateway's control socket, so that no daemon begins meanwhile. */
+/* See unload.h. Loads nothing and watches nothing; holds the gateway's control socket, so that no daemon begins
+ * meanwhile. */
 #include "unload.h"
 
 #include <errno.h>
