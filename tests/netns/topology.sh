@@ -218,6 +218,14 @@ traffic_stop()
 	"$tools/traffic_report" "$traffic"/{sent,received,tunnels,marks} >"$traffic/report.json" && [ $failed = 0 ]
 }
 
+lacks() # pattern command...: it works, and says nothing of the kind
+{
+	local pattern=$1 said
+	shift
+	said=$("$@") || return 1
+	! grep "$pattern" <<<"$said"
+}
+
 figure() { jq -r "$1" "$traffic/report.json"; }
 figure_is() { local is; is=$(figure "$1"); echo "$1 is $is, expected $2"; [ "$is" = "$2" ]; }
 
