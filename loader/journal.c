@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,20 +53,25 @@ static void file_open(struct journal *journal)
 	journal->length_bytes = journal->file && !fstat(fd, &status) ? (long)status.st_size : 0;
 }
 
+static void older_path(const struct journal *journal, char older[PATH_MAX])
+{
+	snprintf(older, PATH_MAX, "%s.1", journal->path);
+}
+
 static void file_turn_over(struct journal *journal)
 {
-	char older[4096];
+	char older[PATH_MAX];
 
 	fclose(journal->file);
-	snprintf(older, sizeof(older), "%s.1", journal->path);
+	older_path(journal, older);
 	rename(journal->path, older);
 	file_open(journal);
 }
 
 /* A daemon that was killed may have left half a line: what is no event is passed over. */
-static void file_read(struct journal *journal)
+static void file_read(struct journal *journal, const char *path)
 {
-	FILE *file = fopen(journal->path, "re");
+	FILE *file = fopen(path, "re");
 	char *line = NULL;
 	size_t size = 0;
 
@@ -95,6 +101,7 @@ static void file_end_line(struct journal *journal)
 int journal_open(const char *path, struct journal **ret_journal)
 {
 	struct journal *journal = calloc(1, sizeof(*journal));
+	char older[PATH_MAX];
 
 	if (!journal)
 		return -ENOMEM;
@@ -104,7 +111,9 @@ int journal_open(const char *path, struct journal **ret_journal)
 		journal_close(journal);
 		return -ENOMEM;
 	}
-	file_read(journal);
+	older_path(journal, older);
+	file_read(journal, older);
+	file_read(journal, journal->path);
 	file_open(journal);
 	if (journal->length_bytes)
 		file_end_line(journal);

@@ -12,6 +12,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#define FRESH " new" /* while it is being put there; no interface has a blank in its name */
+
 static int directory_make(const char *path)
 {
 	return mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
@@ -83,7 +85,7 @@ int pins_get(const char *directory, const char *name)
 int pins_put(const char *directory, const char *name, int fd)
 {
 	char path[PINS_PATH_BYTES], fresh[PINS_PATH_BYTES];
-	int err = path_join(path, directory, name, "") ?: path_join(fresh, directory, name, "_new");
+	int err = path_join(path, directory, name, "") ?: path_join(fresh, directory, name, FRESH);
 
 	if (err)
 		return err;

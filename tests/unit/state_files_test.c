@@ -128,6 +128,7 @@ static void test_journal__events_survive_and_half_a_line_is_passed_over(void **s
 static void test_journal__file_is_turned_over(void **state)
 {
 	struct journal *journal;
+	json_t *events;
 	struct stat status;
 	char padding[1001];
 
@@ -140,6 +141,12 @@ static void test_journal__file_is_turned_over(void **state)
 	journal_close(journal);
 	assert_int_equal(stat(path, &status), 0);
 	assert_true(status.st_size < JOURNAL_FILE_BYTES);
+	/* The older one is read back too. */
+	assert_int_equal(journal_open(path, &journal), 0);
+	events = journal_last(journal, JOURNAL_EVENTS);
+	assert_int_equal(json_array_size(events), JOURNAL_EVENTS);
+	json_decref(events);
+	journal_close(journal);
 	strcat(path, ".1");
 	assert_int_equal(stat(path, &status), 0);
 }
