@@ -235,7 +235,7 @@ static __attribute__((noinline)) bool parse_ip(struct cursor *cursor, __u32 room
 	if (ret->ip_bytes > room_bytes)
 		return false;
 	/* Link layer padding is not payload. */
-	if (start + ret->ip_bytes < cursor->limit)
+	if (ret->ip_bytes < cursor->limit - start)
 		cursor->limit = start + ret->ip_bytes;
 	if (ret->is_ipv6)
 		parse_extensions(cursor, ret);

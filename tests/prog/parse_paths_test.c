@@ -110,19 +110,46 @@ static void test_steer_tc__fragments_take_one_tunnel_in_any_order(void **state)
 	}
 }
 
+/* A router quotes a packet that was not yet segmented and has no length (BIG TCP), and quotes but its beginning. */
+static void test_steer_tc__error_quoting_big_tcp_goes_with_its_flow(void **state)
+{
+	struct flow flow = case_flow(CLIENT, 1000, SERVER, 2000, IPPROTO_TCP);
+	struct flow flow6 = case_flow(CLIENT6, 1000, SERVER6, 2000, IPPROTO_TCP);
+	struct frame frame = frame_start(ETH_P_IP), frame6 = frame_start(ETH_P_IPV6);
+
+	(void)state;
+	frame_ipv4(&frame, CLIENT, SERVER, IPPROTO_ICMP);
+	frame_icmp(&frame, 3, 0);
+	frame_ipv4(&frame, SERVER, CLIENT, IPPROTO_TCP);
+	frame_tcp(&frame, 2000, 1000);
+	frame_end(&frame);
+	frame_put16(frame.data + frame.ip[1] + 2, 0);
+	frame_ipv4_seal(frame.data + frame.ip[1]);
+	assert_int_equal(ask(&frame).answer.flow_hash, flow_hash(&flow, SEED));
+
+	frame_ipv6(&frame6, CLIENT6, SERVER6, IPPROTO_ICMPV6);
+	frame_icmp(&frame6, 2, 0);
+	frame_ipv6(&frame6, SERVER6, CLIENT6, IPPROTO_TCP);
+	frame_tcp(&frame6, 2000, 1000);
+	frame_end(&frame6);
+	frame_put16(frame6.data + frame6.ip[1] + 4, 0);
+	assert_int_equal(ask(&frame6).answer.flow_hash, flow_hash(&flow6, SEED));
+}
+
 int main(void)
 {
-	static struct CMUnitTest tests[PARSE_CASES + 4] = {
+	static struct CMUnitTest tests[PARSE_CASES + 5] = {
 		cmocka_unit_test_setup(test_steer_tc__cut_frame_passes_as_malformed_or_not_ip, rig_reset),
 		cmocka_unit_test_setup(test_steer_xdp__cut_frame_passes, rig_reset),
 		cmocka_unit_test_setup(test_steer_tc__cut_transport_header_is_steered_without_ports, rig_reset),
 		cmocka_unit_test_setup(test_steer_tc__fragments_take_one_tunnel_in_any_order, rig_reset),
+		cmocka_unit_test_setup(test_steer_tc__error_quoting_big_tcp_goes_with_its_flow, rig_reset),
 	};
 	static char names[PARSE_CASES][80];
 
 	for (size_t i = 0; i < PARSE_CASES; i++) {
 		snprintf(names[i], sizeof(names[i]), "test_steer_tc__%s_takes_its_flows_tunnel", parse_cases[i].name);
-		tests[4 + i] = (struct CMUnitTest){names[i], test_case, NULL, NULL, (void *)&parse_cases[i]};
+		tests[5 + i] = (struct CMUnitTest){names[i], test_case, NULL, NULL, (void *)&parse_cases[i]};
 	}
 	return cmocka_run_group_tests_name("parse_paths", tests, rig_set_up, rig_tear_down);
 }
