@@ -155,6 +155,25 @@ static int fill_families_apart(const struct model *model, struct datapath *datap
 	return 0;
 }
 
+/*
+ * Not for one receiver, or never off its link, neighbour discovery among it: the kernel's, even where a connection's
+ * prefix covers it. Multicast has a MAC address of its own, but not from every bridge and access point (RFC 6085).
+ */
+static int fill_link_scope(struct datapath *datapath)
+{
+	static const struct config_address link_scope[] = {
+		{.byte = {0xfe, 0x80}, .length = 10},
+		{.byte = {0xff}, .length = 8},
+		{.byte = {[10] = 0xff, 0xff, 224}, .length = IPV4_MAPPED_BITS + 4, .is_ipv4 = true},
+		{.byte = {[10] = 0xff, 0xff, 255, 255, 255, 255}, .length = IPV4_MAPPED_BITS + 32, .is_ipv4 = true},
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(link_scope) / sizeof(*link_scope) && !err; i++)
+		err = datapath_set_prefix(datapath, &link_scope[i], NO_CONNECTION);
+	return err;
+}
+
 static int fill_prefixes(const struct model_connection *connection, struct datapath *datapath)
 {
 	int err = 0;
@@ -184,8 +203,8 @@ static void fill_names(const struct model *model, struct datapath *datapath)
 
 int fill(const struct model *model, const struct fill_plan *plan, struct datapath *datapath)
 {
-	/* First: a connection may have 0.0.0.0/0. */
-	int err = fill_families_apart(model, datapath);
+	/* First: a connection may have 0.0.0.0/0, and what is configured to the bit is steered. */
+	int err = fill_families_apart(model, datapath) ?: fill_link_scope(datapath);
 
 	for (size_t p = 0; p < plan->profile_count && !err; p++) {
 		const struct profile *profile = &plan->profiles[p];
