@@ -12,6 +12,7 @@
 
 #include "log.h"
 #include "steerd.h"
+#include "xdp_port.h"
 
 void hooks_nics_reset(struct steerd *steerd)
 {
@@ -71,7 +72,9 @@ void hooks_describe(const struct model *model, struct datapath *datapath, const 
 		datapath_remove_device(datapath, link->ifindex);
 	for (size_t i = 0; i < model->config->instance_count; i++)
 		if (model->config->instances[i].remote && !strcmp(model->config->instances[i].dev, link->name))
-			datapath_set_remote_port(datapath, model->instances[i].index, link->ifindex);
+			/* Without a port, steer_xdp leaves the instance's packets to steer_tc. */
+			datapath_set_remote_port(datapath, model->instances[i].index,
+						 xdp_port_takes_frames(link->ifindex) ? link->ifindex : 0);
 }
 
 static void nic_xdp(struct steerd *steerd, struct nic *nic)
