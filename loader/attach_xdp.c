@@ -5,9 +5,14 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
@@ -158,6 +163,30 @@ static int attach_in_mode(const struct datapath *datapath, int ifindex, enum xdp
 	return err;
 }
 
+/*
+ * Generic XDP sees a packet after the NIC took its VLAN tag off, and sends it on with the tag that it cannot see. A
+ * native driver that runs XDP leaves tags in the frame.
+ */
+static bool hides_tags(int ifindex)
+{
+	struct ethtool_value flags = {.cmd = ETHTOOL_GFLAGS};
+	struct ifreq request = {.ifr_data = (char *)&flags};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool hides = false;
+
+	if (fd < 0)
+		return false;
+	if (if_indextoname((unsigned)ifindex, request.ifr_name) && !ioctl(fd, SIOCETHTOOL, &request))
+		hides = flags.data & ETH_FLAG_RXVLAN;
+	close(fd);
+	return hides;
+}
+
+static int attach_generic(const struct datapath *datapath, int ifindex)
+{
+	return hides_tags(ifindex) ? -EOPNOTSUPP : attach_in_mode(datapath, ifindex, XDP_MODE_SKB);
+}
+
 static int attach_beside(const struct datapath *datapath, int ifindex, const struct present *present,
 			 enum attach_xdp_kind *ret_kind)
 {
@@ -166,7 +195,7 @@ static int attach_beside(const struct datapath *datapath, int ifindex, const str
 
 	*ret_kind = ATTACH_XDP_NATIVE;
 	if (err && mode != XDP_MODE_NATIVE) {
-		err = attach_in_mode(datapath, ifindex, XDP_MODE_SKB);
+		err = attach_generic(datapath, ifindex);
 		*ret_kind = ATTACH_XDP_GENERIC;
 	}
 	return err ?: versions_detach(present, ifindex);
