@@ -99,6 +99,7 @@ static __always_inline __u32 choose_by_row(const struct connection *connection, 
 	for (__u32 place = 0; place < ROW_CANDIDATES; place++, row >>= 8) {
 		__u32 ordinal = row & 0xff;
 
+		asm volatile("" : "+r"(ordinal)); /* else the index is masked anew, past the bound that was checked */
 		if (ordinal >= MAX_MEMBERS)
 			break;
 		if (member_usable(&connection->member[ordinal])) {
