@@ -170,6 +170,13 @@ static int gateway_describe(const struct datapath *datapath, const struct datapa
 	return bpf_map_update_elem(bpf_map__fd(datapath->skeleton->maps.gateway), &zero, &gateway, 0) ? -errno : 0;
 }
 
+/* tunnel_tc reads nothing of the map `gateway`, by which attach_owner.h knows whose program it is. */
+static int tunnel_tc_sign(const struct datapath *datapath)
+{
+	return bpf_prog_bind_map(bpf_program__fd(datapath->skeleton->progs.tunnel_tc),
+				 bpf_map__fd(datapath->skeleton->maps.gateway), NULL);
+}
+
 int datapath_load(const struct datapath_options *options, struct datapath **ret_datapath)
 {
 	struct datapath *datapath = calloc(1, sizeof(*datapath));
@@ -191,8 +198,8 @@ int datapath_load(const struct datapath_options *options, struct datapath **ret_
 	datapath->hash_seed = datapath->skeleton->rodata->hash_seed = options->hash_seed;
 	datapath->path_stack = datapath->skeleton->rodata->path_stack = options->path_stack;
 	sizes_set(datapath, options);
-	err = state_maps_take_over(datapath) ?: steer_tc__load(datapath->skeleton) ?: maps_map(datapath) ?:
-	      gateway_describe(datapath, options);
+	err = state_maps_take_over(datapath) ?: steer_tc__load(datapath->skeleton) ?: tunnel_tc_sign(datapath) ?:
+	      maps_map(datapath) ?: gateway_describe(datapath, options);
 	if (err)
 		goto fail;
 	counters_copy(datapath);
