@@ -127,6 +127,62 @@ ike_installed() # name instance: has it an SA
 	ike_swanctl "$1" --list-sas --ike "hq-$2" 2>/dev/null | grep -q INSTALLED
 }
 
+ike_sas() # name -> "source destination SPI" of every SA at that end
+{
+	ip_in "$1" xfrm state | awk '$1 == "src" { way = $2 " " $4 } $1 == "proto" { print way, $4 }'
+}
+
+# One SA to send by, none of those before, and the other end has it too: what a CHILD_SA's rekey leaves when all of its
+# exchanges are over. Until then another one would be a race between this one's end and the next one's begin.
+ike_rekeyed_since() # what ike_sas said of gw before
+{
+	local gw site i
+	gw=$(ike_sas gw)
+	site=$(ike_sas site)
+	for i in 0 1; do
+		ike_sends_by_one "$(public_of $i) $(peer_address) " "$gw" "$site" "$1" || return 1
+		ike_sends_by_one "$(peer_address) $(public_of $i) " "$site" "$gw" "$1" || return 1
+	done
+}
+
+ike_sends_by_one() # way sender's-SAs receiver's-SAs SAs-before
+{
+	local sa
+	sa=$(grep -F "$1" <<<"$2")
+	[ "$(grep -c . <<<"$sa")" = 1 ] && grep -qxF "$sa" <<<"$3" && ! grep -qxF "$sa" <<<"$4"
+}
+
+ike_established_since() # what ike_ids said before
+{
+	local now
+	now=$(ike_ids)
+	[ "$(grep -c ESTABLISHED <<<"$now")" = 4 ] && [ "$(grep -c . <<<"$now")" = 4 ] && ! grep -qxFf <(echo "$1") <<<"$now"
+}
+
+ike_ids() # -> every IKE_SA of either end, with its number and state
+{
+	local ns
+	for ns in gw site; do ike_swanctl $ns --list-sas | sed -n "s/^\(hq-[01]: #[0-9]*, [A-Z]*\).*/$ns \1/p"; done
+}
+
+ike_rekey_children() # command...: runs it, returns when both CHILD_SAs are new ones at both ends
+{
+	local before
+	before=$(ike_sas gw)
+	"$@" && ike_await 30 ike_rekeyed_since "$before" && return
+	printf 'before\n%s\ngw\n%s\nsite\n%s\n' "$before" "$(ike_sas gw)" "$(ike_sas site)"
+	return 1
+}
+
+ike_rekey_parents() # command...: the same of the IKE_SAs
+{
+	local before
+	before=$(ike_ids)
+	"$@" && ike_await 30 ike_established_since "$before" && return
+	printf 'before\n%s\nnow\n%s\n' "$before" "$(ike_ids)"
+	return 1
+}
+
 ike_tunnels()
 {
 	local i
