@@ -144,11 +144,26 @@ static __always_inline const struct egress *choose_egress(const struct member *m
 	return tunnel ? &tunnel->egress : NULL;
 }
 
+/*
+ * What is looked for in `prefixes`, where ::ffff:a.b.c.d stands for IPv4. An IPv6 packet to such an address, which the
+ * kernel forwards like any other, is looked for as ::fffe:a.b.c.d: no IPv6 prefix of a configuration ends in between.
+ */
+static __always_inline struct address choose_destination(const struct packet *packet)
+{
+	struct address destination = packet->ip.flow.destination;
+
+	if (packet->ip.is_ipv6 && !destination.word[0] && !destination.word[1] &&
+	    destination.word[2] == bpf_htonl(0xffff))
+		destination.word[2] = bpf_htonl(0xfffe);
+	return destination;
+}
+
 /* NULL: the kernel's to route, or nobody's; the decision says. */
 static __always_inline const struct connection *choose_connection(const struct packet *packet,
 								  struct decision *decision)
 {
-	__u32 number = prefix_connection(&packet->ip.flow.destination, decision->asked);
+	struct address destination = choose_destination(packet);
+	__u32 number = prefix_connection(&destination, decision->asked);
 	const struct connection *connection;
 
 	if (number == NO_PREFIX) {

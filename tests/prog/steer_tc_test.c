@@ -238,6 +238,21 @@ static void test_steer_tc__mapped_ipv4_prefix_catches_no_ipv6(void **state)
 	assert_passed(run_tc(&frame), PASS_no_connection);
 }
 
+/* A host should not send this; the kernel forwards it by its IPv6 routes all the same. */
+static void test_steer_tc__mapped_destination_of_ipv6_is_no_ipv4(void **state)
+{
+	struct frame frame = frame_of_udp(CLIENT6, 1000, "::ffff:192.168.7.9", 2000);
+
+	assert_passed(run_tc(&frame), PASS_no_connection);
+	/* As a connection to ::/0 is filled in: it holds this address, and no IPv4. */
+	rig_prefix("::", 0, WIDE);
+	rig_prefix("::ffff:0:0", IPV4_MAPPED_BITS, NO_PREFIX);
+	rig_reset(state);
+	assert_int_equal(run_tc(&frame).verdict, TC_ACT_REDIRECT);
+	assert_int_equal(ask(&frame).answer.connection, WIDE);
+	rig_prefix("::", 0, NO_PREFIX);
+}
+
 static void test_steer_tc__tunnel_without_device_drops(void **state)
 {
 	struct frame frame = frame_to(LAYER3);
@@ -288,6 +303,7 @@ int main(void)
 		TEST(own_network_passes),
 		TEST(own_address_inside_a_connections_prefix_passes),
 		TEST(mapped_ipv4_prefix_catches_no_ipv6),
+		TEST(mapped_destination_of_ipv6_is_no_ipv4),
 		TEST(tunnel_without_device_drops),
 		TEST(nothing_usable_drops),
 		TEST(what_xdp_sent_is_not_sent_again),
