@@ -12,11 +12,39 @@
 #define ROUTE_AF_INET  2 /* as in <sys/socket.h>, which is not for BPF */
 #define ROUTE_AF_INET6 10
 
-static __always_inline bool route_device_is_protected(__u32 ifindex)
-{
-	const struct device *device = bpf_map_lookup_elem(&devices, &ifindex);
+/* Is the route's next hop a remote instance? */
+struct route_hop {
+	__u64 mac; /* and two bytes of zero */
+	__u32 ifindex;
+	bool is_instance;
+};
 
-	return device && device->protected;
+static long route_compare_instance(__u32 number, void *context)
+{
+	struct route_hop *hop = context;
+	const struct instance *instance = bpf_map_lookup_elem(&instances, &number);
+
+	if (!instance)
+		return 1;
+	hop->is_instance = instance->egress.kind == EGRESS_ETHERNET && instance->egress.ifindex == hop->ifindex &&
+			   *(volatile const __u64 *)instance->egress.next_hop_mac == hop->mac;
+	return hop->is_instance;
+}
+
+/* A tunnel's device leads to the peer alone; the NIC before a remote instance may have other routers behind it. */
+static __always_inline bool route_hop_is_protected(const struct bpf_fib_lookup *found)
+{
+	__u32 ifindex = found->ifindex;
+	const struct device *device = bpf_map_lookup_elem(&devices, &ifindex);
+	struct route_hop hop = {.ifindex = ifindex};
+
+	if (!device || !device->protected)
+		return false;
+	if (device->tunnel != NO_TUNNEL)
+		return true;
+	__builtin_memcpy(&hop.mac, found->dmac, sizeof(found->dmac)); /* zero where its neighbour is not known */
+	bpf_loop(MAX_INSTANCES, route_compare_instance, &hop, 0);
+	return hop.mac && hop.is_instance;
 }
 
 static __attribute__((noinline)) bool route_is_protected(struct __sk_buff *skb, const struct packet *packet)
@@ -44,7 +72,7 @@ static __attribute__((noinline)) bool route_is_protected(struct __sk_buff *skb, 
 	case BPF_FIB_LKUP_RET_SUCCESS:
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
-		return route_device_is_protected(lookup.ifindex);
+		return route_hop_is_protected(&lookup);
 	case BPF_FIB_LKUP_RET_BLACKHOLE:
 	case BPF_FIB_LKUP_RET_UNREACHABLE:
 	case BPF_FIB_LKUP_RET_PROHIBIT:

@@ -49,8 +49,8 @@ struct instance {
 struct device {
 	__u32 tunnel;	/* index in `tunnels` of the tunnel that this device carries, or NO_TUNNEL */
 	__u8 inside;	/* 1: named in gateway.inside */
-	__u8 protected; /* 1: a packet routed into this device is on its way to a connection's peer: a tunnel or a
-			   remote instance */
+	__u8 protected; /* 1: it is a tunnel, and a packet routed into it is on its way to a connection's peer; or the
+			   NIC before remote instances, which others may share */
 	__u8 reserved[2];
 	__u8 mac[8]; /* the device's own address and two bytes of zero */
 } __attribute__((aligned(8)));

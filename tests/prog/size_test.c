@@ -139,6 +139,48 @@ static void test_size__too_big_passes_where_there_is_no_route(void **state)
 	assert_too_big(PASS_too_big);
 }
 
+/* The NIC of a remote instance, as a LAN with another router on it. */
+static void remote_nic(void)
+{
+	rig_device(if_nametoindex("plain"), NO_TUNNEL, true);
+	rig.instances[REMOTE].egress.ifindex = if_nametoindex("plain");
+	shell("ip neigh replace 10.50.0.2 lladdr 02:00:00:00:02:aa dev plain");
+	shell("ip neigh replace 2001:db8:50::2 lladdr 02:00:00:00:02:aa dev plain");
+	shell("ip neigh replace 10.50.0.3 lladdr 02:00:00:00:09:99 dev plain");
+	shell("ip neigh replace 2001:db8:50::3 lladdr 02:00:00:00:09:99 dev plain");
+}
+
+static void route_by_host(unsigned host)
+{
+	char command[200];
+
+	snprintf(command, sizeof(command),
+		 "ip route replace 192.168.0.0/16 via 10.50.0.%u && ip -6 route replace 2001:db8:1::/48 via "
+		 "2001:db8:50::%u",
+		 host, host);
+	shell(command);
+}
+
+static void test_size__too_big_passes_where_the_route_leads_to_a_remote_instance(void **state)
+{
+	(void)state;
+	remote_nic();
+	route_by_host(2);
+	assert_too_big(PASS_too_big);
+}
+
+static void test_size__too_big_drops_where_another_router_is_behind_the_instances_nic(void **state)
+{
+	(void)state;
+	remote_nic();
+	route_by_host(3);
+	assert_kept_from_leaking();
+	route_by_host(4); /* whose MAC address nobody knows */
+	assert_kept_from_leaking();
+	route("", "dev plain"); /* to the destination itself */
+	assert_kept_from_leaking();
+}
+
 static void test_size__too_big_is_answered_the_same_when_asked(void **state)
 {
 	struct frame frame = frame_of(SERVER, MTU_BYTES + 1);
@@ -242,6 +284,8 @@ int main(void)
 		TEST(too_big_drops_where_the_device_is_unknown),
 		TEST(too_big_passes_where_the_kernel_refuses),
 		TEST(too_big_passes_where_there_is_no_route),
+		TEST(too_big_passes_where_the_route_leads_to_a_remote_instance),
+		TEST(too_big_drops_where_another_router_is_behind_the_instances_nic),
 		TEST(too_big_is_answered_the_same_when_asked),
 		TEST(remote_instance_has_its_own_mtu),
 		TEST(gso_packet_is_measured_by_its_segments),
