@@ -55,30 +55,44 @@ topology_link() # name device name device: a cable
 	ip_in "$3" link set "$4" up
 }
 
-topology_address() # name device address...
+# A program's start is dear in an emulated machine: commands to ip go many at a time.
+topology_addresses() # device address... -> commands
 {
-	local ns=$1 device=$2 address
-	shift 2
+	local device=$1 address
+	shift
 	for address; do
 		case $address in
-		*:*) ip_in "$ns" address add "$address" dev "$device" nodad ;;
-		*) ip_in "$ns" address add "$address" dev "$device" ;;
+		*:*) echo "address add $address dev $device nodad" ;;
+		*) echo "address add $address dev $device" ;;
 		esac
 	done
+}
+
+topology_address() # name device address...
+{
+	local ns=$1
+	shift
+	topology_addresses "$@" | ip_in "$ns" -batch -
 }
 
 # Flows come from several hosts and go to several: eight addresses of each family at either end.
 topology_hosts()
 {
-	local i
+	local i client=() host=()
 	for i in 2 10 11 12 13 14 15 16 17; do
-		topology_address client eth0 "10.1.0.$i/24" "2001:db8:a::$i/64"
-		topology_address host eth0 "192.168.1.$i/24" "2001:db8:1:1::$i/64"
+		client+=("10.1.0.$i/24" "2001:db8:a::$i/64")
+		host+=("192.168.1.$i/24" "2001:db8:1:1::$i/64")
 	done
-	ip_in client route add default via 10.1.0.1
-	ip_in client route add default via 2001:db8:a::1
-	ip_in host route add default via 192.168.1.1
-	ip_in host route add default via 2001:db8:1:1::1
+	topology_address client eth0 "${client[@]}"
+	topology_address host eth0 "${host[@]}"
+	ip_in client -batch - <<-IP
+		route add default via 10.1.0.1
+		route add default via 2001:db8:a::1
+	IP
+	ip_in host -batch - <<-IP
+		route add default via 192.168.1.1
+		route add default via 2001:db8:1:1::1
+	IP
 }
 
 topology_up()
@@ -97,10 +111,14 @@ topology_up()
 	topology_address site wan0 198.51.100.2/24 2001:db8:e::2/64
 	topology_address site lan0 192.168.1.1/24 2001:db8:1:1::1/64
 	topology_hosts
-	ip_in gw route add 198.51.100.0/24 via 203.0.113.1
-	ip_in gw route add 2001:db8:e::/64 via 2001:db8:f::1
-	ip_in site route add 203.0.113.0/24 via 198.51.100.1
-	ip_in site route add 2001:db8:f::/64 via 2001:db8:e::1
+	ip_in gw -batch - <<-IP
+		route add 198.51.100.0/24 via 203.0.113.1
+		route add 2001:db8:e::/64 via 2001:db8:f::1
+	IP
+	ip_in site -batch - <<-IP
+		route add 203.0.113.0/24 via 198.51.100.1
+		route add 2001:db8:f::/64 via 2001:db8:e::1
+	IP
 	topology_tunnels
 	# The path's second half, from the peer's wan on, is another processor's: one queue, so packets stay in order.
 	ip netns exec "$TOPOLOGY-site" sh -c 'echo 2 >/sys/class/net/wan0/queues/rx-0/rps_cpus' 2>/dev/null || true
@@ -111,34 +129,29 @@ topology_tunnels()
 {
 	local i
 	for i in 0 1; do
-		ip_in gw link add "ipsec$i" type xfrm dev wan0 if_id $((i + 1))
-		ip_in site link add "s-ipsec$i" type xfrm dev wan0 if_id $((i + 1))
-		ip_in gw link set "ipsec$i" mtu 1400 up
-		ip_in site link set "s-ipsec$i" mtu 1400 up
-		topology_address gw "ipsec$i" "169.254.$i.1/30" "2001:db8:77:$i::1/64"
-		topology_address site "s-ipsec$i" "169.254.$i.2/30" "2001:db8:77:$i::2/64"
-		# The site answers by either tunnel.
-		ip_in site nexthop add id $((10 + i)) dev "s-ipsec$i"
-		ip_in site -6 nexthop add id $((20 + i)) dev "s-ipsec$i"
+		{
+			echo "link add ipsec$i type xfrm dev wan0 if_id $((i + 1))"
+			echo "link set ipsec$i mtu 1400 up"
+			topology_addresses "ipsec$i" "169.254.$i.1/30" "2001:db8:77:$i::1/64"
+		} | ip_in gw -batch -
+		{
+			echo "link add s-ipsec$i type xfrm dev wan0 if_id $((i + 1))"
+			echo "link set s-ipsec$i mtu 1400 up"
+			topology_addresses "s-ipsec$i" "169.254.$i.2/30" "2001:db8:77:$i::2/64"
+		} | ip_in site -batch -
 	done
-	ip_in site nexthop add id 1 group 10/11
-	ip_in site nexthop add id 2 group 20/21
-	ip_in site route add 10.1.0.0/24 nhid 1
-	ip_in site -6 route add 2001:db8:a::/64 nhid 2
-}
-
-# What a box without aa-steer would do; aa-steerd keeps routes of its own.
-topology_kernel_routes()
-{
-	local i
-	for i in 0 1; do
-		ip_in gw nexthop add id $((10 + i)) dev "ipsec$i"
-		ip_in gw -6 nexthop add id $((20 + i)) dev "ipsec$i"
-	done
-	ip_in gw nexthop add id 1 group 10/11
-	ip_in gw nexthop add id 2 group 20/21
-	ip_in gw route add 192.168.0.0/16 nhid 1
-	ip_in gw -6 route add 2001:db8:1::/48 nhid 2
+	# The site answers by either tunnel.
+	ip_in site -batch - <<-IP
+		nexthop add id 10 dev s-ipsec0
+		nexthop add id 11 dev s-ipsec1
+		nexthop add id 1 group 10/11
+		route add 10.1.0.0/24 nhid 1
+	IP
+	for i in 0 1; do ip_in site -6 nexthop add id $((20 + i)) dev "s-ipsec$i"; done
+	ip_in site -batch - <<-IP
+		nexthop add id 2 group 20/21
+		route add 2001:db8:a::/64 nhid 2
+	IP
 }
 
 topology_down()
@@ -155,7 +168,12 @@ topology_down()
 
 # --- static SAs -------------------------------------------------------------------------------------------------------
 
-random_hex() { od -An -v -tx1 -N "$1" /dev/urandom | tr -d ' \n'; }
+random_hex() # bytes
+{
+	local hex=
+	while [ ${#hex} -lt $(($1 * 2)) ]; do printf -v hex '%s%08x' "$hex" "$SRANDOM"; done
+	echo "${hex:0:$(($1 * 2))}"
+}
 
 sa_policies() # name if_id local remote
 {
