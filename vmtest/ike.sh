@@ -147,9 +147,10 @@ ike_rekeyed_since() # what ike_sas said of gw before
 
 ike_sends_by_one() # way sender's-SAs receiver's-SAs SAs-before
 {
-	local sa
-	sa=$(grep -F "$1" <<<"$2")
-	[ "$(grep -c . <<<"$sa")" = 1 ] && grep -qxF "$sa" <<<"$3" && ! grep -qxF "$sa" <<<"$4"
+	local line found=()
+	while read -r line; do [[ $line != "$1"* ]] || found+=("$line"); done <<<"$2"
+	[ ${#found[@]} = 1 ] && [[ $'\n'$3$'\n' == *$'\n'"${found[0]}"$'\n'* ]] &&
+		[[ $'\n'$4$'\n' != *$'\n'"${found[0]}"$'\n'* ]]
 }
 
 ike_established_since() # what ike_ids said before
