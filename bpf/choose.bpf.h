@@ -137,6 +137,8 @@ static __always_inline const struct egress *choose_egress(const struct member *m
 	if (decision->remote) {
 		const struct instance *instance = bpf_map_lookup_elem(&instances, &decision->instance);
 
+		/* Else both lookups become one of a map that the kernel does not know, and cannot inline. */
+		asm volatile("" : "+r"(instance));
 		return instance ? &instance->egress : NULL;
 	}
 	const struct tunnel *tunnel = bpf_map_lookup_elem(&tunnels, &number);
@@ -151,10 +153,10 @@ static __always_inline const struct egress *choose_egress(const struct member *m
 static __always_inline struct address choose_destination(const struct packet *packet)
 {
 	struct address destination = packet->ip.flow.destination;
+	__u64 low = bpf_be64_to_cpu(destination.half[1]);
 
-	if (packet->ip.is_ipv6 && !destination.word[0] && !destination.word[1] &&
-	    destination.word[2] == bpf_htonl(0xffff))
-		destination.word[2] = bpf_htonl(0xfffe);
+	if (packet->ip.is_ipv6 && !destination.half[0] && low >> 32 == 0xffff)
+		destination.half[1] = bpf_cpu_to_be64(low - (1ull << 32));
 	return destination;
 }
 

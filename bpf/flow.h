@@ -7,9 +7,15 @@
 
 #include <linux/types.h>
 
-/* IPv4 as ::ffff:a.b.c.d, so that nothing behind the parser knows two families. */
+/*
+ * IPv4 as ::ffff:a.b.c.d, so that nothing behind the parser knows two families. Written and read by halves: a load of
+ * what two narrower stores have just written waits until both are in the cache.
+ */
 struct address {
-	__be32 word[4];
+	union {
+		__be32 word[4];
+		__be64 half[2];
+	};
 };
 
 /*

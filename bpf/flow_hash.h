@@ -36,8 +36,7 @@ static __always_inline __u64 flow_hash_mix(__u64 value)
 
 static __always_inline __u64 flow_hash_endpoint(const struct address *address, __be16 port, __u64 seed)
 {
-	__u64 high = (__u64)bpf_ntohl(address->word[0]) << 32 | bpf_ntohl(address->word[1]);
-	__u64 low = (__u64)bpf_ntohl(address->word[2]) << 32 | bpf_ntohl(address->word[3]);
+	__u64 high = bpf_be64_to_cpu(address->half[0]), low = bpf_be64_to_cpu(address->half[1]);
 
 	return flow_hash_mix((low ^ seed) + high * FLOW_HASH_HIGH + bpf_ntohs(port) * FLOW_HASH_PORT);
 }

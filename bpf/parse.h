@@ -89,14 +89,21 @@ enum icmp_type {
 #define IPV4_FRAGMENT bpf_htons(0x3fff) /* more fragments, offset */
 #define IPV6_FRAGMENT bpf_htons(0xfff9) /* offset, more fragments; none: an atomic fragment (RFC 6946) */
 
+static __always_inline __be64 parse_half(__be32 first, __be32 second)
+{
+	return bpf_cpu_to_be64((__u64)bpf_ntohl(first) << 32 | bpf_ntohl(second));
+}
+
 static __always_inline struct address parse_mapped(__be32 ipv4)
 {
-	return (struct address){{0, 0, bpf_htonl(0xffff), ipv4}};
+	return (struct address){.half = {0, parse_half(bpf_htonl(0xffff), ipv4)}};
 }
 
 static __always_inline struct address parse_address(const struct in6_addr *ipv6)
 {
-	return (struct address){{ipv6->s6_addr32[0], ipv6->s6_addr32[1], ipv6->s6_addr32[2], ipv6->s6_addr32[3]}};
+	const __be32 *word = ipv6->s6_addr32;
+
+	return (struct address){.half = {parse_half(word[0], word[1]), parse_half(word[2], word[3])}};
 }
 
 /* The length that the header says; the frame's where the field is too small for a packet not yet segmented (BIG TCP).
@@ -222,11 +229,11 @@ static __always_inline void parse_transport(struct cursor *cursor, struct ip_pac
 
 /*
  * One IP packet with its transport header; room_bytes: what the frame has for it, PARSE_NO_ROOM_LIMIT for a quote,
- * which is cut. *ret is all zero but for is_ipv6. false: its IP header is not sound. Not inlined: it is needed twice.
+ * which is cut. *ret is all zero but for is_ipv6. false: its IP header is not sound.
  */
 #define PARSE_NO_ROOM_LIMIT 0xffffffffu
 
-static __attribute__((noinline)) bool parse_ip(struct cursor *cursor, __u32 room_bytes, struct ip_packet *ret)
+static __always_inline bool parse_ip(struct cursor *cursor, __u32 room_bytes, struct ip_packet *ret)
 {
 	__u32 start = cursor->offset;
 
@@ -242,6 +249,12 @@ static __attribute__((noinline)) bool parse_ip(struct cursor *cursor, __u32 room
 	if (!ret->is_fragment)
 		parse_transport(cursor, ret);
 	return true;
+}
+
+/* What an ICMP error quotes. Rare: not worth a second copy of it all in line. */
+static __attribute__((noinline)) bool parse_quote(struct cursor *cursor, struct ip_packet *ret)
+{
+	return parse_ip(cursor, PARSE_NO_ROOM_LIMIT, ret);
 }
 
 /* Ethernet header and VLAN tags: the ethertype of what follows, 0 if they are cut off. */
@@ -283,7 +296,7 @@ static __always_inline enum parse_result parse_packet(struct cursor *cursor, __u
 	}
 	if (ret->ip.is_icmp_error) {
 		ret->quote.is_ipv6 = ret->ip.is_ipv6;
-		ret->quotes = parse_ip(cursor, PARSE_NO_ROOM_LIMIT, &ret->quote);
+		ret->quotes = parse_quote(cursor, &ret->quote);
 	}
 	ret->truncated = cursor->truncated;
 	return result;
@@ -292,7 +305,10 @@ static __always_inline enum parse_result parse_packet(struct cursor *cursor, __u
 /* The flow that the packet goes with. */
 static __always_inline const struct flow *parse_flow(const struct packet *packet)
 {
-	return packet->quotes ? &packet->quote.flow : &packet->ip.flow;
+	const struct flow *flow = packet->quotes ? &packet->quote.flow : &packet->ip.flow;
+
+	asm volatile("" : "+r"(flow)); /* else every use of it chooses anew */
+	return flow;
 }
 
 #endif

@@ -12,11 +12,6 @@
 #include "flow.h"
 #include "maps.bpf.h"
 
-/* As two words, which is how it is compared. */
-struct prefix_destination {
-	__u64 high, low;
-};
-
 static __always_inline __u32 prefix_find(const struct address *address)
 {
 	struct prefix_key key = {.prefix_length_bits = 8 * sizeof(key.address)};
@@ -36,9 +31,9 @@ static __always_inline __u32 prefix_valid_now(void)
 	return now ? *(volatile const __u32 *)&now->prefix_changes + 1 : 1;
 }
 
-static __always_inline struct cached_prefix *prefix_entry(const struct prefix_destination *destination)
+static __always_inline struct cached_prefix *prefix_entry(const struct address *destination)
 {
-	__u64 mixed = (destination->low + destination->high * 0x9e3779b97f4a7c15ull) * 0xd6e8feb86659fd93ull;
+	__u64 mixed = (destination->half[1] + destination->half[0] * 0x9e3779b97f4a7c15ull) * 0xd6e8feb86659fd93ull;
 	__u32 number = mixed >> 40 & (PREFIX_CACHE_ENTRIES - 1);
 
 	return bpf_map_lookup_elem(&cached_prefixes, &number);
@@ -48,22 +43,20 @@ static __always_inline struct cached_prefix *prefix_entry(const struct prefix_de
 static __always_inline __u32 prefix_connection(const struct address *address, bool asked)
 {
 	__u32 valid_at = prefix_valid_now();
-	struct prefix_destination destination;
 	struct cached_prefix *entry;
 	__u64 *cached;
 
 	if (!prefix_cache || asked)
 		return prefix_find(address);
-	__builtin_memcpy(&destination, address, sizeof(destination));
-	entry = prefix_entry(&destination);
+	entry = prefix_entry(address);
 	if (!entry)
 		return prefix_find(address);
 	cached = (__u64 *)entry->address;
-	if (cached[0] == destination.high && cached[1] == destination.low && entry->valid_at == valid_at)
+	if (cached[0] == address->half[0] && cached[1] == address->half[1] && entry->valid_at == valid_at)
 		return entry->connection;
 	entry->connection = prefix_find(address);
-	cached[0] = destination.high;
-	cached[1] = destination.low;
+	cached[0] = address->half[0];
+	cached[1] = address->half[1];
 	entry->valid_at = valid_at;
 	return entry->connection;
 }

@@ -21,7 +21,7 @@ struct parse_case {
 
 static inline struct address case_address(const char *text)
 {
-	struct address address = {{0, 0, htonl(0xffff), 0}};
+	struct address address = {.word = {0, 0, htonl(0xffff), 0}};
 
 	if (inet_pton(AF_INET, text, &address.word[3]) != 1 && inet_pton(AF_INET6, text, &address) != 1)
 		abort();

@@ -33,8 +33,8 @@ static const struct {
 
 static struct flow flow4(uint32_t from, unsigned from_port, uint32_t to, unsigned to_port)
 {
-	return (struct flow){.source = {{0, 0, htonl(0xffff), htonl(from)}},
-			     .destination = {{0, 0, htonl(0xffff), htonl(to)}},
+	return (struct flow){.source = {.word = {0, 0, htonl(0xffff), htonl(from)}},
+			     .destination = {.word = {0, 0, htonl(0xffff), htonl(to)}},
 			     .source_port = htons(from_port),
 			     .destination_port = htons(to_port),
 			     .protocol = IPPROTO_TCP};
@@ -42,8 +42,8 @@ static struct flow flow4(uint32_t from, unsigned from_port, uint32_t to, unsigne
 
 static struct flow flow6(uint32_t from_high, uint32_t from_low, unsigned from_port, uint32_t to_low, unsigned to_port)
 {
-	return (struct flow){.source = {{htonl(0x20010db8), htonl(from_high), 0, htonl(from_low)}},
-			     .destination = {{htonl(0x20010db8), htonl(0x10000), 0, htonl(to_low)}},
+	return (struct flow){.source = {.word = {htonl(0x20010db8), htonl(from_high), 0, htonl(from_low)}},
+			     .destination = {.word = {htonl(0x20010db8), htonl(0x10000), 0, htonl(to_low)}},
 			     .source_port = htons(from_port),
 			     .destination_port = htons(to_port),
 			     .protocol = IPPROTO_UDP};
