@@ -14,7 +14,8 @@
 #include "clock.h"
 
 struct journal {
-	json_t *events; /* array, oldest first */
+	json_t *events[JOURNAL_EVENTS]; /* a ring: event number n is at n % JOURNAL_EVENTS */
+	size_t count;			/* of all events that came by */
 	char *path;
 	FILE *file; /* NULL: cannot be written */
 	long length_bytes;
@@ -37,9 +38,10 @@ const char *journal_time_text(uint64_t wall_ns, char buffer[JOURNAL_TIME_TEXT])
 
 static void events_keep(struct journal *journal, json_t *event)
 {
-	json_array_append(journal->events, event);
-	while (json_array_size(journal->events) > JOURNAL_EVENTS)
-		json_array_remove(journal->events, 0);
+	json_t **place = &journal->events[journal->count++ % JOURNAL_EVENTS];
+
+	json_decref(*place);
+	*place = json_incref(event);
 }
 
 static void file_open(struct journal *journal)
@@ -69,22 +71,32 @@ static void file_turn_over(struct journal *journal)
 }
 
 /* A daemon that was killed may have left half a line: what is no event is passed over. */
+static void events_keep_line(struct journal *journal, const char *line)
+{
+	json_t *event = json_loads(line, 0, NULL);
+
+	if (json_is_object(event))
+		events_keep(journal, event);
+	json_decref(event);
+}
+
+/* Of the last lines, which are all that is kept: a full file has ten times as many. */
 static void file_read(struct journal *journal, const char *path)
 {
 	FILE *file = fopen(path, "re");
+	size_t size = 0, lines = 0, number = 0;
 	char *line = NULL;
-	size_t size = 0;
 
-	while (file && getline(&line, &size, file) > 0) {
-		json_t *event = json_loads(line, 0, NULL);
-
-		if (json_is_object(event))
-			events_keep(journal, event);
-		json_decref(event);
-	}
+	if (!file)
+		return;
+	while (getline(&line, &size, file) > 0)
+		lines++;
+	rewind(file);
+	while (getline(&line, &size, file) > 0)
+		if (number++ + JOURNAL_EVENTS >= lines)
+			events_keep_line(journal, line);
 	free(line);
-	if (file)
-		fclose(file);
+	fclose(file);
 }
 
 /* Half a line at the end would swallow the next event. */
@@ -105,9 +117,8 @@ int journal_open(const char *path, struct journal **ret_journal)
 
 	if (!journal)
 		return -ENOMEM;
-	journal->events = json_array();
 	journal->path = strdup(path);
-	if (!journal->events || !journal->path) {
+	if (!journal->path) {
 		journal_close(journal);
 		return -ENOMEM;
 	}
@@ -125,7 +136,8 @@ void journal_close(struct journal *journal)
 {
 	if (!journal)
 		return;
-	json_decref(journal->events);
+	for (size_t i = 0; i < JOURNAL_EVENTS; i++)
+		json_decref(journal->events[i]);
 	if (journal->file)
 		fclose(journal->file);
 	free(journal->path);
@@ -155,11 +167,11 @@ void journal_add(struct journal *journal, json_t *event)
 
 json_t *journal_last(const struct journal *journal, size_t count)
 {
-	size_t size = json_array_size(journal->events);
+	size_t kept = journal->count < JOURNAL_EVENTS ? journal->count : JOURNAL_EVENTS;
 	json_t *last = json_array();
 
-	for (size_t i = size > count ? size - count : 0; i < size; i++)
-		json_array_append(last, json_array_get(journal->events, i));
+	for (size_t i = journal->count - (count < kept ? count : kept); i < journal->count; i++)
+		json_array_append(last, journal->events[i % JOURNAL_EVENTS]);
 	return last;
 }
 

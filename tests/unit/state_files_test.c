@@ -125,6 +125,33 @@ static void test_journal__events_survive_and_half_a_line_is_passed_over(void **s
 	journal_close(journal);
 }
 
+static void assert_last_are(const struct journal *journal, int first, int last)
+{
+	json_t *events = journal_last(journal, JOURNAL_EVENTS + 1);
+
+	assert_int_equal(json_array_size(events), last - first + 1);
+	for (int n = first; n <= last; n++)
+		assert_int_equal(event_n(events, (size_t)(n - first)), n);
+	json_decref(events);
+}
+
+static void test_journal__keeps_the_last_events(void **state)
+{
+	struct journal *journal;
+
+	(void)state;
+	assert_int_equal(journal_open(path, &journal), 0);
+	for (int n = 1; n <= JOURNAL_EVENTS + 10; n++)
+		event_add(journal, n);
+	assert_last_are(journal, 11, JOURNAL_EVENTS + 10);
+	journal_close(journal);
+	assert_int_equal(journal_open(path, &journal), 0);
+	assert_last_are(journal, 11, JOURNAL_EVENTS + 10);
+	event_add(journal, JOURNAL_EVENTS + 11);
+	assert_last_are(journal, 12, JOURNAL_EVENTS + 11);
+	journal_close(journal);
+}
+
 static void test_journal__file_is_turned_over(void **state)
 {
 	struct journal *journal;
@@ -167,6 +194,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_admin__failing_disk_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_journal__events_survive_and_half_a_line_is_passed_over, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_journal__keeps_the_last_events, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_journal__file_is_turned_over, setup, teardown),
 		cmocka_unit_test(test_journal__times_are_utc_with_milliseconds),
 	};
