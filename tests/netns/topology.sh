@@ -10,6 +10,13 @@
 #
 # Sourced by *.test. Names carry the process id, so that tests can run side by side. Everything is gone at exit.
 
+# In mounts of its own, no test sees what else is pinned on this machine, and what one that was killed leaves ends with it.
+if [ -z "${AA_STEER_MOUNTS:-}" ]; then
+	AA_STEER_MOUNTS=private exec unshare --mount "$0" "$@"
+fi
+mkdir -p /run/netns
+mount -t bpf bpf /sys/fs/bpf && mount -t tmpfs tmpfs /run/netns || exit 1
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 id=$$
 client=c$id gateway=g$id site=s$id
@@ -101,7 +108,7 @@ topology_down()
 	for namespace in $client $gateway $site; do
 		ip netns del "$namespace" 2>/dev/null
 	done
-	rm -rf "/sys/fs/bpf/aa-steer/test$id" "$work"
+	rm -rf "$work"
 }
 trap topology_down EXIT
 
@@ -123,6 +130,12 @@ config_write() # weight-of-t0 [further lines of the gateway section]
 	      - { name: hq-0, instance: in0, device: t0, via: 10.77.0.2, weight: $1 }
 	      - { name: hq-1, instance: in1, device: t1, via: 10.77.1.2 }
 	END
+}
+
+config_write_remote() # inside NIC: in1 is another box, behind t1
+{
+	config_write 100
+	sed -i "s|inside: .*|inside: [$1]|; s|public: 203.0.113.11 }|public: 203.0.113.11, via: 10.77.1.2, dev: t1 }|; s|hq-1, instance: in1.*}|hq-1, instance: in1 }|" "$config"
 }
 
 prefix_at() # variable number 0..65535; without a process for each
@@ -246,6 +259,9 @@ lacks() # pattern command...: it works, and says nothing of the kind
 	said=$("$@") || return 1
 	! grep "$pattern" <<<"$said"
 }
+
+has_xdp() { ip -n "$gateway" link show "$1" | grep -q xdp; }
+has_no_xdp() { lacks xdp ip -n "$gateway" link show "$1"; }
 
 figure() { jq -r "$1" "$traffic/report.json"; }
 figure_is() { local is; is=$(figure "$1"); echo "$1 is $is, expected $2"; [ "$is" = "$2" ]; }
