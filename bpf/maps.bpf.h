@@ -89,6 +89,13 @@ struct {
 } devices SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_INSIDE_NICS);
+	__type(key, __u32);
+	__type(value, struct inside_nic);
+} inside_nics SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);
 	__uint(max_entries, MAX_INSTANCES);
 	__type(key, __u32);

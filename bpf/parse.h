@@ -131,16 +131,18 @@ static __always_inline bool parse_ipv4(struct cursor *cursor, __u32 room_bytes, 
 	return ret->ip_bytes >= header_bytes;
 }
 
+static __always_inline bool parse_is_extension(__u8 type)
+{
+	return type == IPPROTO_HOPOPTS || type == IPPROTO_ROUTING || type == IPPROTO_DSTOPTS || type == IPPROTO_MH ||
+	       type == IPPROTO_AH || type == IPPROTO_FRAGMENT;
+}
+
 /* Steps over one extension header. False: flow.protocol is the last. */
 static __attribute__((noinline)) bool parse_extension(struct cursor *cursor, struct ip_packet *ret)
 {
-	const struct ipv6_extension *extension;
+	const struct ipv6_extension *extension = cursor_take(cursor, sizeof(*extension));
 	__u8 type = ret->flow.protocol;
 
-	if (type != IPPROTO_HOPOPTS && type != IPPROTO_ROUTING && type != IPPROTO_DSTOPTS && type != IPPROTO_MH &&
-	    type != IPPROTO_AH && type != IPPROTO_FRAGMENT)
-		return false;
-	extension = cursor_take(cursor, sizeof(*extension));
 	if (!extension)
 		return false;
 	ret->flow.protocol = extension->next;
@@ -160,7 +162,7 @@ static __attribute__((noinline)) bool parse_extension(struct cursor *cursor, str
 static __always_inline void parse_extensions(struct cursor *cursor, struct ip_packet *ret)
 {
 	for (int i = 0; i < PARSE_EXTENSIONS; i++) {
-		if (!parse_extension(cursor, ret))
+		if (!parse_is_extension(ret->flow.protocol) || !parse_extension(cursor, ret))
 			return;
 	}
 }

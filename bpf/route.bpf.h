@@ -38,7 +38,7 @@ static __always_inline bool route_hop_is_protected(const struct bpf_fib_lookup *
 	const struct device *device = bpf_map_lookup_elem(&devices, &ifindex);
 	struct route_hop hop = {.ifindex = ifindex};
 
-	if (!device || !device->protected)
+	if (!device)
 		return false;
 	if (device->tunnel != NO_TUNNEL)
 		return true;

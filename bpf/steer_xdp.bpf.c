@@ -17,6 +17,8 @@
 #include "parse.h"
 #include "rewrite.h"
 
+const volatile __u32 inside_nic = 0; /* of `inside_nics`: what this program is attached to */
+
 /*
  * A global function, so that the verifier looks at the parser once, and behind it at any packet there may be, instead
  * of at each combination of headers all the way.
@@ -37,13 +39,13 @@ __attribute__((noinline)) int parse_frame(struct xdp_md *xdp, struct packet *pac
 static __always_inline bool is_for_gateway(struct xdp_md *xdp)
 {
 	void *start = (void *)(long)xdp->data, *end = (void *)(long)xdp->data_end;
-	__u32 ifindex = xdp->ingress_ifindex;
-	const struct device *device = bpf_map_lookup_elem(&devices, &ifindex);
+	__u32 number = inside_nic;
+	const struct inside_nic *nic = bpf_map_lookup_elem(&inside_nics, &number);
 	const __u16 *here = start, *mac;
 
-	if (!device || start + ETH_ALEN > end)
+	if (!nic || start + ETH_ALEN > end)
 		return false;
-	mac = (const __u16 *)device->mac;
+	mac = (const __u16 *)nic->mac;
 	return here[0] == mac[0] && here[1] == mac[1] && here[2] == mac[2];
 }
 

@@ -113,7 +113,7 @@ static int maps_share(const struct datapath *datapath, struct bpf_object *object
 	return 0;
 }
 
-static struct steer_xdp *program_open(const struct datapath *datapath)
+static struct steer_xdp *program_open(const struct datapath *datapath, uint32_t inside_nic)
 {
 	struct steer_xdp *skeleton = steer_xdp__open();
 
@@ -121,6 +121,7 @@ static struct steer_xdp *program_open(const struct datapath *datapath)
 		return NULL;
 	skeleton->rodata->hash_seed = datapath->hash_seed;
 	skeleton->rodata->path_stack = datapath->path_stack;
+	skeleton->rodata->inside_nic = inside_nic;
 	if (maps_share(datapath, skeleton->obj)) {
 		steer_xdp__destroy(skeleton);
 		return NULL;
@@ -144,9 +145,9 @@ static int replace_alone(struct steer_xdp *skeleton, const struct present *prese
 	return err;
 }
 
-static int attach_in_mode(const struct datapath *datapath, int ifindex, enum xdp_attach_mode mode)
+static int attach_in_mode(const struct datapath *datapath, int ifindex, uint32_t inside_nic, enum xdp_attach_mode mode)
 {
-	struct steer_xdp *skeleton = program_open(datapath);
+	struct steer_xdp *skeleton = program_open(datapath, inside_nic);
 	struct xdp_program *program;
 	int err;
 
@@ -182,26 +183,26 @@ static bool hides_tags(int ifindex)
 	return hides;
 }
 
-static int attach_generic(const struct datapath *datapath, int ifindex)
+static int attach_generic(const struct datapath *datapath, int ifindex, uint32_t inside_nic)
 {
-	return hides_tags(ifindex) ? -EOPNOTSUPP : attach_in_mode(datapath, ifindex, XDP_MODE_SKB);
+	return hides_tags(ifindex) ? -EOPNOTSUPP : attach_in_mode(datapath, ifindex, inside_nic, XDP_MODE_SKB);
 }
 
-static int attach_beside(const struct datapath *datapath, int ifindex, const struct present *present,
-			 enum attach_xdp_kind *ret_kind)
+static int attach_beside(const struct datapath *datapath, int ifindex, uint32_t inside_nic,
+			 const struct present *present, enum attach_xdp_kind *ret_kind)
 {
 	enum xdp_attach_mode mode = present_mode(present);
-	int err = mode == XDP_MODE_SKB ? -EOPNOTSUPP : attach_in_mode(datapath, ifindex, XDP_MODE_NATIVE);
+	int err = mode == XDP_MODE_SKB ? -EOPNOTSUPP : attach_in_mode(datapath, ifindex, inside_nic, XDP_MODE_NATIVE);
 
 	*ret_kind = ATTACH_XDP_NATIVE;
 	if (err && mode != XDP_MODE_NATIVE) {
-		err = attach_generic(datapath, ifindex);
+		err = attach_generic(datapath, ifindex, inside_nic);
 		*ret_kind = ATTACH_XDP_GENERIC;
 	}
 	return err ?: versions_detach(present, ifindex);
 }
 
-int attach_xdp(const struct datapath *datapath, int ifindex, enum attach_xdp_kind *ret_kind)
+int attach_xdp(const struct datapath *datapath, int ifindex, uint32_t inside_nic, enum attach_xdp_kind *ret_kind)
 {
 	enum attach_xdp_kind kind = ATTACH_XDP_NATIVE;
 	struct present present;
@@ -210,7 +211,7 @@ int attach_xdp(const struct datapath *datapath, int ifindex, enum attach_xdp_kin
 	libxdp_set_print(libxdp_say);
 	present = present_find(&datapath->pins, ifindex);
 	if (present.alone && present.ours_count) {
-		struct steer_xdp *skeleton = program_open(datapath);
+		struct steer_xdp *skeleton = program_open(datapath, inside_nic);
 
 		kind = present_mode(&present) == XDP_MODE_SKB ? ATTACH_XDP_GENERIC : ATTACH_XDP_NATIVE;
 		err = skeleton ? replace_alone(skeleton, &present, ifindex) : -ENOMEM;
@@ -218,7 +219,7 @@ int attach_xdp(const struct datapath *datapath, int ifindex, enum attach_xdp_kin
 	} else if (present.alone) {
 		err = -EBUSY;
 	} else {
-		err = attach_beside(datapath, ifindex, &present, &kind);
+		err = attach_beside(datapath, ifindex, inside_nic, &present, &kind);
 	}
 	present_free(&present);
 	if (!err)

@@ -15,10 +15,10 @@
 enum attach_xdp_kind { ATTACH_XDP_OFF, ATTACH_XDP_NATIVE, ATTACH_XDP_GENERIC };
 
 /*
- * Attaches steer_xdp with this generation's maps, or puts it in the place of an earlier version. Returns 0 or -errno,
- * -EBUSY where a program that is not libxdp's sits on the NIC.
+ * Attaches steer_xdp with this generation's maps, or puts it in the place of an earlier version. inside_nic: the NIC's
+ * place in `inside_nics`. Returns 0 or -errno, -EBUSY where a program that is not libxdp's sits on the NIC.
  */
-int attach_xdp(const struct datapath *datapath, int ifindex, enum attach_xdp_kind *ret_kind);
+int attach_xdp(const struct datapath *datapath, int ifindex, uint32_t inside_nic, enum attach_xdp_kind *ret_kind);
 
 /* Takes this gateway's steer_xdp off the NIC, whatever its version; others stay. Returns 0 (also where there is none)
  * or -errno. */

@@ -64,6 +64,14 @@ int datapath_remove_prefix(struct datapath *datapath, const struct config_addres
 	return prefixes_changed(datapath, map_remove(datapath->skeleton->maps.prefixes, &key));
 }
 
+int datapath_set_inside_nic(struct datapath *datapath, uint32_t inside_nic, const uint8_t mac[6])
+{
+	struct inside_nic value = {0};
+
+	memcpy(value.mac, mac, 6);
+	return map_set(datapath->skeleton->maps.inside_nics, &inside_nic, &value);
+}
+
 int datapath_set_device(struct datapath *datapath, int ifindex, const struct device *device)
 {
 	return map_set(datapath->skeleton->maps.devices, &ifindex, device);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Programs on devices: steer_tc and steer_xdp on inside NICs, tunnel_tc on tunnel devices, and the map `devices` that
- * they read.
+ * Programs on devices: steer_tc and steer_xdp on inside NICs, tunnel_tc on tunnel devices, and the maps `inside_nics`
+ * and `devices` that they read.
  *
  * A NIC that is missing, down or refuses is no reason not to run: status names it, and its return is taken up.
  */
@@ -59,17 +59,15 @@ static bool is_remote_port(const struct model *model, const char *name)
 void hooks_describe(const struct model *model, struct datapath *datapath, const struct link *link)
 {
 	const struct model_tunnel *tunnel = model_tunnel_by_device(model, link->name);
-	struct device device = {
-		.tunnel = tunnel ? tunnel->index : NO_TUNNEL,
-		.inside = is_inside(model, link->name),
-		.protected = tunnel || is_remote_port(model, link->name),
-	};
+	struct device device = {.tunnel = tunnel ? tunnel->index : NO_TUNNEL};
 
-	memcpy(device.mac, link->mac, sizeof(link->mac));
-	if (device.inside || device.protected)
+	if (tunnel || is_remote_port(model, link->name))
 		datapath_set_device(datapath, link->ifindex, &device);
 	else
 		datapath_remove_device(datapath, link->ifindex);
+	for (size_t i = 0; i < model->config->inside_count; i++)
+		if (!strcmp(model->config->inside[i], link->name))
+			datapath_set_inside_nic(datapath, (uint32_t)i, link->mac);
 	for (size_t i = 0; i < model->config->instance_count; i++)
 		if (model->config->instances[i].remote && !strcmp(model->config->instances[i].dev, link->name))
 			/* Without a port, steer_xdp leaves the instance's packets to steer_tc. */
@@ -86,7 +84,7 @@ static void nic_xdp(struct steerd *steerd, struct nic *nic)
 		nic->xdp = ATTACH_XDP_OFF;
 		return;
 	}
-	err = attach_xdp(steerd->datapath, nic->ifindex, &nic->xdp);
+	err = attach_xdp(steerd->datapath, nic->ifindex, (uint32_t)(nic - steerd->nics), &nic->xdp);
 	if (!err)
 		return;
 	/* An earlier generation's would go on steering by maps that nobody keeps true. */

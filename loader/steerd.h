@@ -48,7 +48,7 @@ struct steerd {
 	struct model *model;	   /* of the generation that forwards; NULL before the first */
 	struct datapath *datapath; /* likewise */
 	struct model *building;	   /* of a generation that is being built; else NULL */
-	struct nic nics[MAX_INSIDE_NICS + MAX_OUTSIDE_NICS];
+	struct nic nics[MAX_INSIDE_NICS + MAX_OUTSIDE_NICS]; /* in the order of the file, inside ones first */
 	size_t nic_count;
 
 	struct links *links;
@@ -91,7 +91,7 @@ int generation_replace(struct steerd *steerd, struct config_faults *faults, char
 /* Takes programs, maps and routes off. */
 int generation_unload(struct steerd *steerd);
 
-/* hooks.c: programs on devices, and `devices`. */
+/* hooks.c: programs on devices, and what they know of them. */
 void hooks_nics_reset(struct steerd *steerd);
 void hooks_attach_all(struct steerd *steerd);
 /* Takes steer_xdp off NICs that are not inside ones (any more), or off all. Returns 0 or -errno. */

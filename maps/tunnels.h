@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Maps `tunnels`, `instances` and `devices`: where a packet leaves. Writer: aa-steerd, as links and neighbours change.
+ * Maps `tunnels`, `instances` and `devices`: where a packet leaves; `inside_nics`: where it came in. Writer: aa-steerd,
+ * as links and neighbours change.
  *
  * `tunnels` (BPF_MAP_TYPE_ARRAY, sized by the configuration, mapped into aa-steerd), by tunnel index.
  * `instances` (BPF_MAP_TYPE_ARRAY of MAX_INSTANCES, mapped into aa-steerd), by instance index.
- * `devices` (BPF_MAP_TYPE_HASH), by ifindex.
+ * `devices` (BPF_MAP_TYPE_HASH), by ifindex: those that lead to a connection's peer.
+ * `inside_nics` (BPF_MAP_TYPE_ARRAY of MAX_INSIDE_NICS), by place in gateway.inside: a program knows its own at load.
  * `remote_ports` (BPF_MAP_TYPE_DEVMAP of MAX_INSTANCES), by instance index: the NIC of a remote instance.
  *
  * Tunnel and instance indexes stay with their name for as long as the name stays in the configuration, over reloads and
@@ -47,17 +49,18 @@ struct instance {
 };
 
 struct device {
-	__u32 tunnel;	/* index in `tunnels` of the tunnel that this device carries, or NO_TUNNEL */
-	__u8 inside;	/* 1: named in gateway.inside */
-	__u8 protected; /* 1: it is a tunnel, and a packet routed into it is on its way to a connection's peer; or the
-			   NIC before remote instances, which others may share */
-	__u8 reserved[2];
-	__u8 mac[8]; /* the device's own address and two bytes of zero */
+	__u32 tunnel; /* index in `tunnels` of the tunnel that this device carries; NO_TUNNEL: it is the NIC before
+			 remote instances, which others may share */
+};
+
+struct inside_nic {
+	__u8 mac[8]; /* its own address and two bytes of zero; all zero while it is not there */
 } __attribute__((aligned(8)));
 
 _Static_assert(sizeof(struct egress) == 32, "egress");
 _Static_assert(sizeof(struct tunnel) == 80, "tunnel");
 _Static_assert(sizeof(struct instance) == 64, "instance");
-_Static_assert(sizeof(struct device) == 16, "device");
+_Static_assert(sizeof(struct device) == 4, "device");
+_Static_assert(sizeof(struct inside_nic) == 8, "inside_nic");
 
 #endif

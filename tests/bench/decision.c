@@ -106,7 +106,6 @@ static void fill_egresses(void)
 {
 	struct tunnel tunnel = {.egress = egress(EGRESS_LAYER3)};
 	struct instance instance = {.egress = egress(EGRESS_ETHERNET)};
-	struct device device = {.tunnel = NO_TUNNEL, .inside = 1};
 	uint32_t port = LOOPBACK;
 
 	for (uint32_t i = 0; i < TUNNELS; i++) {
@@ -114,7 +113,6 @@ static void fill_egresses(void)
 		update(tc->maps.instances, &i, &instance);
 		update(tc->maps.remote_ports, &i, &port);
 	}
-	update(tc->maps.devices, &port, &device); /* MAC 0, as lo's */
 }
 
 static void fill_connections(unsigned count, bool remote)

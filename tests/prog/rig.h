@@ -48,9 +48,10 @@
 #include "../../maps/reasons.h"
 #include "../../maps/tunnels.h"
 
-#define SEED	  0x5eedull
-#define LOOPBACK  1
-#define MTU_BYTES 1400
+#define SEED	   0x5eedull
+#define LOOPBACK   1
+#define INSIDE_NIC 3 /* as if it were the fourth */
+#define MTU_BYTES  1400
 
 enum { HQ, WIDE, ROWLESS, CONNECTIONS };
 enum { LAYER3, ETHERNET, REMOTE, HQ_MEMBERS };
@@ -113,12 +114,20 @@ static inline void rig_prefix(const char *address, unsigned length, uint32_t con
 	rig.gateway->prefix_changes++;
 }
 
-static inline void rig_device(uint32_t ifindex, uint32_t tunnel, bool protected)
+static inline void rig_device(uint32_t ifindex, uint32_t tunnel)
 {
-	struct device device = {.tunnel = tunnel, .inside = ifindex == LOOPBACK, .protected = protected};
+	struct device device = {.tunnel = tunnel};
 
-	memcpy(device.mac, GATEWAY_MAC, sizeof(GATEWAY_MAC));
 	rig_update(rig.tc->maps.devices, &ifindex, &device);
+}
+
+static inline void rig_inside_nic(const uint8_t mac[6])
+{
+	uint32_t number = INSIDE_NIC;
+	struct inside_nic nic = {0};
+
+	memcpy(nic.mac, mac, 6);
+	rig_update(rig.tc->maps.inside_nics, &number, &nic);
 }
 
 static inline void rig_row(uint32_t number, unsigned first, unsigned members)
@@ -201,6 +210,7 @@ static inline void rig_load(bool path_stack)
 	rig.xdp = steer_xdp__open();
 	assert_true(rig.tc && rig.xdp);
 	rig.tc->rodata->hash_seed = rig.xdp->rodata->hash_seed = SEED;
+	rig.xdp->rodata->inside_nic = INSIDE_NIC;
 	rig.tc->rodata->path_stack = rig.xdp->rodata->path_stack = path_stack;
 	bpf_map__set_max_entries(rig.tc->maps.connections, CONNECTIONS);
 	bpf_map__set_max_entries(rig.tc->maps.rows, RIG_ROWS);
@@ -223,7 +233,7 @@ static inline void rig_fill(void)
 	rig_hq();
 	rig_wide();
 	rig_prefix("10.0.0.0", 24, NO_CONNECTION);
-	rig_device(LOOPBACK, NO_TUNNEL, false);
+	rig_inside_nic(GATEWAY_MAC);
 	rig_update(rig.tc->maps.remote_ports, &remote, &port);
 }
 

@@ -25,8 +25,7 @@ static int set_up(void **state)
 static int reset(void **state)
 {
 	rig_reset(state);
-	rig_device(if_nametoindex("plain"), NO_TUNNEL, false);
-	rig_device(if_nametoindex("shielded"), LAYER3, true);
+	rig_device(if_nametoindex("shielded"), LAYER3);
 	shell("ip route flush root 192.168.0.0/16; ip -6 route flush root 2001:db8:1::/48; ip route flush root "
 	      "0.0.0.0/0 proto static; "
 	      "true");
@@ -142,7 +141,7 @@ static void test_size__too_big_passes_where_there_is_no_route(void **state)
 /* The NIC of a remote instance, as a LAN with another router on it. */
 static void remote_nic(void)
 {
-	rig_device(if_nametoindex("plain"), NO_TUNNEL, true);
+	rig_device(if_nametoindex("plain"), NO_TUNNEL);
 	rig.instances[REMOTE].egress.ifindex = if_nametoindex("plain");
 	shell("ip neigh replace 10.50.0.2 lladdr 02:00:00:00:02:aa dev plain");
 	shell("ip neigh replace 2001:db8:50::2 lladdr 02:00:00:00:02:aa dev plain");

@@ -9,7 +9,7 @@
 static int reset(void **state)
 {
 	rig_reset(state);
-	rig_device(LOOPBACK, TUNNEL, true);
+	rig_device(LOOPBACK, TUNNEL);
 	return 0;
 }
 
@@ -81,7 +81,7 @@ static void test_tunnel_tc__other_devices_are_not_counted(void **state)
 	uint32_t ifindex = LOOPBACK;
 
 	(void)state;
-	rig_device(LOOPBACK, NO_TUNNEL, true);
+	rig_device(LOOPBACK, NO_TUNNEL);
 	receive(&frame, 0, 0);
 	assert_int_equal(bpf_map_delete_elem(bpf_map__fd(rig.tc->maps.devices), &ifindex), 0);
 	receive(&frame, 0, 0);
