@@ -209,33 +209,36 @@ static __always_inline void parse_icmp(struct cursor *cursor, struct ip_packet *
 		ret->flow.source_port = ret->flow.destination_port = icmp->id;
 }
 
-static __always_inline void parse_transport(struct cursor *cursor, struct ip_packet *ret)
+static __always_inline bool parse_ports(struct cursor *cursor, struct ip_packet *ret)
 {
-	__u8 protocol = ret->flow.protocol;
 	__u32 offset = cursor->offset;
-	const __be16 *port;
+	const __be16 *port = cursor_take(cursor, 2 * sizeof(*port));
 
-	if (protocol == (ret->is_ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP)) {
-		parse_icmp(cursor, ret);
-		return;
-	}
-	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_SCTP)
-		return;
-	port = cursor_take(cursor, 2 * sizeof(*port));
 	if (!port)
-		return;
+		return false;
 	ret->transport_offset = offset;
 	ret->flow.source_port = port[0];
 	ret->flow.destination_port = port[1];
+	return true;
+}
+
+static __always_inline void parse_transport(struct cursor *cursor, struct ip_packet *ret)
+{
+	__u8 protocol = ret->flow.protocol;
+
+	if (protocol == (ret->is_ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+		parse_icmp(cursor, ret);
+	else if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP)
+		parse_ports(cursor, ret);
 }
 
 /*
- * One IP packet with its transport header; room_bytes: what the frame has for it, PARSE_NO_ROOM_LIMIT for a quote,
- * which is cut. *ret is all zero but for is_ipv6. false: its IP header is not sound.
+ * The header of an IP packet; room_bytes: what the frame has for it, PARSE_NO_ROOM_LIMIT for a quote, which is cut.
+ * *ret is all zero but for is_ipv6. false: it is not sound.
  */
 #define PARSE_NO_ROOM_LIMIT 0xffffffffu
 
-static __always_inline bool parse_ip(struct cursor *cursor, __u32 room_bytes, struct ip_packet *ret)
+static __always_inline bool parse_ip_header(struct cursor *cursor, __u32 room_bytes, struct ip_packet *ret)
 {
 	__u32 start = cursor->offset;
 
@@ -246,6 +249,14 @@ static __always_inline bool parse_ip(struct cursor *cursor, __u32 room_bytes, st
 	/* Link layer padding is not payload. */
 	if (ret->ip_bytes < cursor->limit - start)
 		cursor->limit = start + ret->ip_bytes;
+	return true;
+}
+
+/* The same, and what follows it. */
+static __always_inline bool parse_ip(struct cursor *cursor, __u32 room_bytes, struct ip_packet *ret)
+{
+	if (!parse_ip_header(cursor, room_bytes, ret))
+		return false;
 	if (ret->is_ipv6)
 		parse_extensions(cursor, ret);
 	if (!ret->is_fragment)
@@ -280,6 +291,25 @@ static __always_inline __be16 parse_ethernet(struct cursor *cursor)
 		ethertype = tag[1];
 	}
 	return ethertype;
+}
+
+/*
+ * What most packets are: TCP or UDP right behind an IP header right behind an Ethernet header. Short enough to be in
+ * line in front of everything. True: *ret, all zero before, is as parse_packet() leaves it; else it is of no use.
+ */
+static __always_inline bool parse_plain(struct cursor *cursor, __u32 frame_bytes, struct packet *ret)
+{
+	const __be16 *ethernet = cursor_take(cursor, ETH_HLEN);
+
+	if (!ethernet || (ethernet[6] != bpf_htons(ETH_P_IP) && ethernet[6] != bpf_htons(ETH_P_IPV6)))
+		return false;
+	ret->ip_offset = ETH_HLEN;
+	ret->ip.is_ipv6 = ethernet[6] == bpf_htons(ETH_P_IPV6);
+	if (!parse_ip_header(cursor, frame_bytes - ETH_HLEN, &ret->ip) || ret->ip.is_fragment)
+		return false;
+	if (ret->ip.flow.protocol != IPPROTO_TCP && ret->ip.flow.protocol != IPPROTO_UDP)
+		return false;
+	return parse_ports(cursor, &ret->ip);
 }
 
 /*

@@ -36,8 +36,13 @@ __attribute__((noinline)) int parse_linear(struct __sk_buff *skb, struct packet 
 /* Headers may lie in pages behind the linear part. */
 static __always_inline int parse_skb(struct __sk_buff *skb, struct packet *packet)
 {
-	int result = parse_linear(skb, packet);
+	struct cursor cursor = cursor_over((void *)(long)skb->data, (void *)(long)skb->data_end);
+	int result;
 
+	if (parse_plain(&cursor, skb->len, packet))
+		return PARSE_OK;
+	__builtin_memset(packet, 0, sizeof(*packet));
+	result = parse_linear(skb, packet);
 	if (!packet->truncated || bpf_skb_pull_data(skb, skb->len < PARSE_BYTES ? skb->len : PARSE_BYTES))
 		return result;
 	__builtin_memset(packet, 0, sizeof(*packet));

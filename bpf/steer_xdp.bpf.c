@@ -19,20 +19,38 @@
 
 const volatile __u32 inside_nic = 0; /* of `inside_nics`: what this program is attached to */
 
+static __always_inline struct cursor cursor_over_frame(struct xdp_md *xdp)
+{
+	return cursor_over((void *)(long)xdp->data, (void *)(long)xdp->data_end);
+}
+
+static __always_inline __u32 frame_bytes(struct xdp_md *xdp)
+{
+	long bytes = (void *)(long)xdp->data_end - (void *)(long)xdp->data;
+
+	asm volatile("" : "+r"(bytes)); /* else the subtraction is done in 32 bits, which pointers do not allow */
+	return bytes;
+}
+
 /*
  * A global function, so that the verifier looks at the parser once, and behind it at any packet there may be, instead
  * of at each combination of headers all the way.
  */
 __attribute__((noinline)) int parse_frame(struct xdp_md *xdp, struct packet *packet)
 {
-	void *start = (void *)(long)xdp->data, *end = (void *)(long)xdp->data_end;
-	struct cursor cursor = cursor_over(start, end);
-	long frame_bytes = end - start;
+	struct cursor cursor = cursor_over_frame(xdp);
 
-	if (!packet)
-		return PARSE_MALFORMED;
-	asm volatile("" : "+r"(frame_bytes)); /* else the subtraction is done in 32 bits, which pointers do not allow */
-	return parse_packet(&cursor, frame_bytes, packet);
+	return packet ? parse_packet(&cursor, frame_bytes(xdp), packet) : PARSE_MALFORMED;
+}
+
+static __always_inline int parse_xdp(struct xdp_md *xdp, struct packet *packet)
+{
+	struct cursor cursor = cursor_over_frame(xdp);
+
+	if (parse_plain(&cursor, frame_bytes(xdp), packet))
+		return PARSE_OK;
+	__builtin_memset(packet, 0, sizeof(*packet));
+	return parse_frame(xdp, packet);
 }
 
 /* A NIC in promiscuous mode sees frames of other hosts; to send those on would double them. */
@@ -72,7 +90,7 @@ int steer_xdp(struct xdp_md *xdp)
 	struct decision decision = {.answer.connection = NO_CONNECTION};
 	struct packet packet = {};
 
-	if (path_stack || parse_frame(xdp, &packet) != PARSE_OK || packet.ip_offset != ETH_HLEN)
+	if (path_stack || parse_xdp(xdp, &packet) != PARSE_OK || packet.ip_offset != ETH_HLEN)
 		return leave();
 	choose(&packet, &decision);
 	if (decision.answer.verdict != WHERE_TUNNEL || !decision.remote)

@@ -12,30 +12,16 @@
 
 #include <stdio.h>
 
+#include "../lib/parse_both.h"
 #include "../prog/parse_cases.h"
 
 #include "../../bpf/flow_hash.h"
-#include "../../bpf/parse.h"
 
 #define SEED 0x5eed
 
-/* Parses a copy in memory of its very size, so that a byte read too far is caught. */
-static enum parse_result parse(const uint8_t *data, size_t linear_bytes, size_t frame_bytes, struct packet *ret_packet)
-{
-	uint8_t *copy = malloc(2 + linear_bytes);
-	struct cursor cursor = cursor_over(copy + 2, copy + 2 + linear_bytes);
-	enum parse_result result;
-
-	memset(ret_packet, 0, sizeof(*ret_packet));
-	memcpy(copy + 2, data, linear_bytes);
-	result = parse_packet(&cursor, frame_bytes, ret_packet);
-	free(copy);
-	return result;
-}
-
 static enum parse_result parse_frame(const struct frame *frame, struct packet *ret_packet)
 {
-	return parse(frame->data, frame->length, frame->length, ret_packet);
+	return parse_both(frame->data, frame->length, frame->length, ret_packet);
 }
 
 /* Either direction will do: an error quotes the way back. */
@@ -71,7 +57,7 @@ static void test_parse__frame_cut_anywhere_is_never_ok(void **state)
 		for (size_t length = 0; length < frame.length; length++) {
 			struct packet packet;
 
-			assert_int_not_equal(parse(frame.data, length, length, &packet), PARSE_OK);
+			assert_int_not_equal(parse_both(frame.data, length, length, &packet), PARSE_OK);
 		}
 	}
 }
@@ -85,7 +71,7 @@ static void test_parse__headers_not_linear_are_reported(void **state)
 
 		for (size_t linear = 0; linear < frame.length; linear++) {
 			struct packet packet;
-			enum parse_result result = parse(frame.data, linear, frame.length, &packet);
+			enum parse_result result = parse_both(frame.data, linear, frame.length, &packet);
 
 			if (packet.truncated)
 				continue;
@@ -172,12 +158,12 @@ static void test_parse__big_tcp_takes_the_frames_length(void **state)
 
 	(void)state;
 	frame_put16(frame.data + frame.ip[0] + 2, 0);
-	assert_int_equal(parse(frame.data, frame.length, 200014, &packet), PARSE_OK);
+	assert_int_equal(parse_both(frame.data, frame.length, 200014, &packet), PARSE_OK);
 	assert_int_equal(packet.ip.ip_bytes, 200000);
 	assert_int_equal(packet.ip.flow.source_port, htons(1000));
 
 	case_ipv6_tcp(&frame6);
-	assert_int_equal(parse(frame6.data, frame6.length, 200014, &packet), PARSE_OK);
+	assert_int_equal(parse_both(frame6.data, frame6.length, 200014, &packet), PARSE_OK);
 	assert_int_equal(packet.ip.ip_bytes, 200000);
 	assert_int_equal(packet.ip.flow.source_port, htons(1000));
 }
