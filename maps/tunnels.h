@@ -54,7 +54,7 @@ struct device {
 };
 
 struct inside_nic {
-	__u8 mac[8]; /* its own address and two bytes of zero; all zero while it is not there */
+	__u8 mac[8]; /* its own address and two bytes of zero; all zero until it is there */
 } __attribute__((aligned(8)));
 
 _Static_assert(sizeof(struct egress) == 32, "egress");
