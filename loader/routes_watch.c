@@ -3,9 +3,9 @@
  * What the kernel says of routes. See routes_kept.h.
  *
  * A dump tells all that bears our protocol: at the start this adopts what an earlier daemon left, after an overrun it
- * shows what was lost. In between, deletions by others are heard, and devices going down: with these the kernel takes
- * next hops, groups and routes away without a word. A socket filter keeps out the rest, our own requests' echo above
- * all: 100,000 messages at a start.
+ * shows what was lost. In between, deletions and replacements by others are heard, and devices going down: with these
+ * the kernel takes next hops, groups and routes away without a word. A socket filter keeps out the rest, our own
+ * requests' echo above all: 100,000 messages at a start.
  */
 #include "routes_kept.h"
 
@@ -24,36 +24,46 @@
 #endif
 
 #define TYPE_OFFSET		offsetof(struct nlmsghdr, nlmsg_type)
+#define FLAGS_OFFSET		offsetof(struct nlmsghdr, nlmsg_flags)
 #define PORT_OFFSET		offsetof(struct nlmsghdr, nlmsg_pid)
 #define ROUTE_PROTOCOL_OFFSET	(NLMSG_HDRLEN + offsetof(struct rtmsg, rtm_protocol))
 #define NEXTHOP_PROTOCOL_OFFSET (NLMSG_HDRLEN + offsetof(struct nhmsg, nh_protocol))
 
-/* The filter loads in network order what the header holds in the host's. */
-static int attach_filter(struct mnl_socket *socket, void *context)
+/*
+ * Without strict checks the kernel does not look at what a dump asks for, and tells of every route there is. The filter
+ * loads in network order what the header holds in the host's.
+ */
+static int restrict_messages(struct mnl_socket *socket, void *context)
 {
 	struct routes *routes = context;
 	struct sock_filter code[] = {
 		/* 0 */ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, PORT_OFFSET),
 		/* 1: answers to our dumps */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(mnl_socket_get_portid(socket)), 12, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(mnl_socket_get_portid(socket)), 15, 0),
 		/* 2: what our own requests did */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(nl_requests_port(routes->requests)), 10, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(nl_requests_port(routes->requests)), 13, 0),
 		/* 3 */ BPF_STMT(BPF_LD | BPF_H | BPF_ABS, TYPE_OFFSET),
-		/* 4 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWLINK), 9, 0),
-		/* 5 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELLINK), 8, 0),
-		/* 6 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELRULE), 7, 0),
-		/* 7 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 3, 0),
-		/* 8 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELNEXTHOP), 0, 4),
-		/* 9 */ BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NEXTHOP_PROTOCOL_OFFSET),
-		/* 10 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ROUTES_PROTOCOL, 3, 2),
-		/* 11 */ BPF_STMT(BPF_LD | BPF_B | BPF_ABS, ROUTE_PROTOCOL_OFFSET),
-		/* 12 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ROUTES_PROTOCOL, 1, 0),
-		/* 13 */ BPF_STMT(BPF_RET | BPF_K, 0),
-		/* 14 */ BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		/* 4 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWLINK), 12, 0),
+		/* 5 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELLINK), 11, 0),
+		/* 6 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELRULE), 10, 0),
+		/* 7 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWROUTE), 2, 0),
+		/* 8 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 5, 0),
+		/* 9 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELNEXTHOP), 2, 6),
+		/* 10: a new route, in another's place? */
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, FLAGS_OFFSET),
+		/* 11 */ BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, htons(NLM_F_REPLACE), 5, 4),
+		/* 12 */ BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NEXTHOP_PROTOCOL_OFFSET),
+		/* 13 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ROUTES_PROTOCOL, 3, 2),
+		/* 14 */ BPF_STMT(BPF_LD | BPF_B | BPF_ABS, ROUTE_PROTOCOL_OFFSET),
+		/* 15 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ROUTES_PROTOCOL, 1, 0),
+		/* 16 */ BPF_STMT(BPF_RET | BPF_K, 0),
+		/* 17 */ BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 	};
 	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+	int strict = 1;
 
-	if (setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+	if (mnl_socket_setsockopt(socket, NETLINK_GET_STRICT_CHK, &strict, sizeof(strict)) < 0 ||
+	    setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
 		return -errno;
 	return 0;
 }
@@ -78,6 +88,17 @@ static bool handle_nexthop(struct routes *routes, const struct nexthop_message *
 	if (!routes_group_holds(group, members, message->member_count))
 		routes_kept_disturb(routes, group->owner);
 	routes_group_set(routes, group, members, message->member_count);
+	return true;
+}
+
+/* Somebody deleted it, or wrote over it: then the place is theirs. */
+static bool route_gone(struct routes *routes, const struct route_message *message)
+{
+	struct kept_route *route = routes_kept_route(routes, &message->key);
+
+	if (!route || !route->in_kernel)
+		return false;
+	routes_kept_route_lost(routes, route);
 	return true;
 }
 
@@ -136,16 +157,6 @@ static bool nexthop_deleted(struct routes *routes, const struct nexthop_message 
 	return group || nexthop;
 }
 
-static bool route_deleted(struct routes *routes, const struct route_message *message)
-{
-	struct kept_route *route = message->ours ? routes_kept_route(routes, &message->key) : NULL;
-
-	if (!route || !route->in_kernel)
-		return false;
-	routes_kept_route_lost(routes, route);
-	return true;
-}
-
 static bool rule_deleted(struct routes *routes, const struct rule_message *message)
 {
 	struct kept_rule *rule = message->ours ? routes_kept_rule(routes, message) : NULL;
@@ -191,9 +202,13 @@ static bool handle_object(struct routes *routes, const struct nlmsghdr *message)
 	case RTM_DELNEXTHOP:
 		return routes_message_parse_nexthop(message, &nexthop) == 0 && nexthop_deleted(routes, &nexthop);
 	case RTM_NEWROUTE:
-		return routes_message_parse_route(message, &route) == 0 && handle_route(routes, &route);
+		if (routes_message_parse_route(message, &route) < 0)
+			return false;
+		if (!route.ours && (message->nlmsg_flags & NLM_F_REPLACE))
+			return route_gone(routes, &route);
+		return handle_route(routes, &route);
 	case RTM_DELROUTE:
-		return routes_message_parse_route(message, &route) == 0 && route_deleted(routes, &route);
+		return routes_message_parse_route(message, &route) == 0 && route_gone(routes, &route);
 	case RTM_NEWRULE:
 		return routes_message_parse_rule(message, &rule) == 0 && handle_rule(routes, &rule);
 	case RTM_DELRULE:
@@ -267,7 +282,7 @@ const struct nl_watch_ops routes_watch_ops = {
 		   RTNLGRP_IPV6_RULE},
 	.dumps = {routes_message_dump_nexthops, routes_message_dump_ipv4, routes_message_dump_ipv6,
 		  routes_message_dump_ipv4_rules, routes_message_dump_ipv6_rules},
-	.prepare = attach_filter,
+	.prepare = restrict_messages,
 	.begin = begin_dump,
 	.message = handle_message,
 	.end = end_dump,

@@ -375,6 +375,11 @@ static void test_apply__leaves_routes_of_others_alone(void **state)
 	assert_int_equal(routes_errors(fixture->routes), 0);
 }
 
+static bool one_is_missing(void *context)
+{
+	return routes_errors(((struct fixture *)context)->routes) == 1;
+}
+
 static bool two_are_missing(void *context)
 {
 	return routes_errors(((struct fixture *)context)->routes) == 2;
@@ -397,6 +402,37 @@ static void test_apply__place_that_was_lost_to_others_is_theirs(void **state)
 	assert_true(await_goes(fixture, "192.168.1.1", "dev t0"));
 	assert_true(await_goes(fixture, "2001:db8:1::1", "dev t0"));
 	assert_int_equal(routes_errors(fixture->routes), 0);
+}
+
+static void test_watch__place_that_others_write_over_is_theirs(void **state)
+{
+	struct fixture *fixture = *state;
+	struct config_address prefixes[] = {prefix("192.168.0.0/16"), prefix("2001:db8:1::/48")};
+
+	assert_int_equal(apply(fixture, 0, prefixes, 2, 1), 0);
+	netns_do("ip route replace 192.168.0.0/16 dev t3 metric 50");
+	netns_do("ip -6 route replace 2001:db8:1::/48 dev t3 metric 50");
+	assert_true(netns_await(fixture->loop, two_are_missing, fixture));
+	assert_true(goes("192.168.1.1", "dev t3"));
+	assert_true(goes("2001:db8:1::1", "dev t3"));
+	netns_do("ip route del 192.168.0.0/16 dev t3 && ip -6 route del 2001:db8:1::/48 dev t3");
+	assert_true(await_goes(fixture, "192.168.1.1", "dev t0"));
+	assert_true(await_goes(fixture, "2001:db8:1::1", "dev t0"));
+	assert_int_equal(routes_errors(fixture->routes), 0);
+}
+
+static void test_watch__route_beside_ours_that_others_replace_is_not_ours(void **state)
+{
+	struct fixture *fixture = *state;
+	struct config_address prefixes[] = {prefix("192.168.0.0/16"), prefix("192.169.0.0/16")};
+
+	assert_int_equal(apply(fixture, 0, prefixes, 2, 1), 0);
+	netns_do("ip route add 192.168.0.0/16 tos 0x10 dev t3 metric 50");
+	netns_do("ip route replace 192.168.0.0/16 tos 0x10 dev t2 metric 50");
+	netns_do("ip route replace 192.169.0.0/16 dev t3 metric 50");
+	assert_true(netns_await(fixture->loop, one_is_missing, fixture));
+	assert_true(goes("192.168.1.1", "dev t0"));
+	assert_true(goes("192.169.1.1", "dev t3"));
 }
 
 static void set_netlink_send_buffer(int bytes)
@@ -723,6 +759,8 @@ int main(void)
 		TEST(test_apply__leaves_routes_of_others_alone),
 		TEST(test_apply__place_that_was_lost_to_others_is_theirs),
 		TEST(test_apply__what_did_not_reach_the_kernel_is_sent_again),
+		TEST(test_watch__place_that_others_write_over_is_theirs),
+		TEST(test_watch__route_beside_ours_that_others_replace_is_not_ours),
 		TEST(test_watch__deleted_routes_come_back),
 		TEST(test_watch__deleted_nexthops_come_back),
 		TEST(test_watch__overrun_is_read_anew),
