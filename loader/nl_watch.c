@@ -137,7 +137,8 @@ static int run_dumps(struct nl_watch *watch)
 	watch->ops->begin(watch->context);
 	for (build = watch->ops->dumps; *build; build++) {
 		result = run_dump(watch, *build);
-		if (result < 0)
+		/* A table of a family that this kernel has not got, as with ipv6.disable=1, is empty. */
+		if (result < 0 && result != -EAFNOSUPPORT && result != -EOPNOTSUPP)
 			return result;
 	}
 	if (watch->disturbed)

@@ -12,6 +12,7 @@
 
 #include "../../loader/nl_watch.c"
 
+#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 
 #include "netns.h"
@@ -116,6 +117,34 @@ static void test_dump__that_was_interrupted_is_repeated(void **state)
 	sd_event_unref(loop);
 }
 
+/* AX.25 has no rules: as IPv6 has none where the kernel was told to do without. */
+static void request_rules_of_nobody(struct nlmsghdr *header)
+{
+	struct fib_rule_hdr *body = mnl_nlmsg_put_extra_header(header, sizeof(*body));
+
+	header->nlmsg_type = RTM_GETRULE;
+	body->family = AF_AX25;
+}
+
+static void test_dump__of_a_family_that_is_not_there_is_empty(void **state)
+{
+	struct nl_watch_ops rules = ops;
+	struct nl_watch *watch;
+	sd_event *loop;
+
+	(void)state;
+	netns_enter();
+	assert_true(sd_event_new(&loop) >= 0);
+	rules.dumps[0] = request_rules_of_nobody;
+	rules.dumps[1] = request_links;
+	messages = ends = 0;
+	assert_int_equal(nl_watch_open(loop, &rules, NULL, &watch), 0);
+	assert_true(messages > 0);
+	assert_int_equal(ends, 1);
+	nl_watch_close(watch);
+	sd_event_unref(loop);
+}
+
 static void test_dump__marked_as_inconsistent_is_disturbed(void **state)
 {
 	static struct nl_watch watch = {.ops = &ops, .sequence = 7, .dumping = true};
@@ -141,6 +170,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_watch__keeps_nothing_of_what_it_read),
 		cmocka_unit_test(test_dump__that_was_interrupted_is_repeated),
+		cmocka_unit_test(test_dump__of_a_family_that_is_not_there_is_empty),
 		cmocka_unit_test(test_dump__marked_as_inconsistent_is_disturbed),
 	};
 
