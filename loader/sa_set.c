@@ -199,6 +199,11 @@ static void remove_sa(struct sa_set *set, struct kept_sa *kept)
 	settle(set, interface);
 }
 
+bool sa_set_holds(const struct sa_set *set, const struct sa_id *id)
+{
+	return find_sa(set, id) != NULL;
+}
+
 bool sa_set_remove(struct sa_set *set, const struct sa_id *id)
 {
 	struct kept_sa *kept = find_sa(set, id);

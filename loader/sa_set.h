@@ -42,6 +42,7 @@ void sa_set_free(struct sa_set *set);
 
 /* Adds an SA, or replaces the one of the same id. Returns whether anything changed. */
 bool sa_set_put(struct sa_set *set, const struct sa *sa);
+bool sa_set_holds(const struct sa_set *set, const struct sa_id *id);
 /* Returns whether it was there. */
 bool sa_set_remove(struct sa_set *set, const struct sa_id *id);
 /* Removes all SAs of a protocol; 0: of every protocol. */

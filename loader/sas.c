@@ -34,6 +34,10 @@ static bool handle_message(const struct nlmsghdr *message, void *context)
 	case SA_GONE:
 		/* One not known yet may still come by a dump under way, which read it before it went. */
 		return sa_set_remove(sas->set, &news.sa.id) || news.sa.if_id;
+	case SA_UPDATED:
+		if (sa_set_holds(sas->set, &news.sa.id))
+			nl_watch_refresh(sas->watch);
+		return true;
 	case SA_FLUSHED:
 		sa_set_flush(sas->set, news.sa.id.protocol);
 		return true;

@@ -103,6 +103,9 @@ static int parse_state(const struct nlmsghdr *message, struct sa_message *ret_me
 		return result;
 	larval = info.id.spi == 0 || !parse.has_algorithm;
 	ret_message->event = is_ipsec(info.id.proto) && parse.sa.if_id && !larval ? SA_PUT : SA_GONE;
+	/* The kernel keeps the if_id of an SA that is updated without one, and repeats the request, not the SA. */
+	if (message->nlmsg_type == XFRM_MSG_UPDSA && !parse.sa.if_id && !larval)
+		ret_message->event = SA_UPDATED;
 	ret_message->sa = parse.sa;
 	return 0;
 }

@@ -17,6 +17,7 @@ enum sa_event {
 	SA_PUT,	    /* the SA is there */
 	SA_GONE, /* it is not there, or not yet (larval), or does not serve an xfrm interface; sa.id and if_id are set
 		  */
+	SA_UPDATED,  /* it goes on serving what it served, which this message does not name; sa.id is set */
 	SA_FLUSHED,  /* all of sa.id.protocol are gone; 0: of every protocol */
 	SA_MIGRATED, /* addresses of SAs changed, it is not said which: dump anew */
 };

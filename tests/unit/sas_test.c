@@ -325,6 +325,19 @@ static void test_sas__without_if_id_or_of_other_protocols_are_nothing(void **sta
 	assert_int_equal(fixture->ups, 0);
 }
 
+/* The kernel repeats the request that updated the SA; the SA's own if_id stays. */
+static void test_sas__updated_without_if_id_stay(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa untold = out_old;
+
+	establish(fixture);
+	untold.if_id = 0;
+	updsa(fixture, &untold);
+	assert_true(fixture->present[1]);
+	assert_int_equal(fixture->downs, 0);
+}
+
 static void test_sas__interfaces_do_not_mix(void **state)
 {
 	struct fixture *fixture = *state;
@@ -576,7 +589,8 @@ static void random_step(struct fixture *fixture, struct reference *reference)
 		break;
 	case 35 ... 49:
 		updsa(fixture, &sa);
-		reference->if_id[spi] = if_id;
+		if (if_id)
+			reference->if_id[spi] = if_id;
 		break;
 	default:
 		newsa(fixture, &sa);
@@ -610,6 +624,7 @@ int main(void)
 		TEST(test_sas__a_thousand_rekeys_bring_no_false_down),
 		TEST(test_sas__larval_ones_do_not_count),
 		TEST(test_sas__without_if_id_or_of_other_protocols_are_nothing),
+		TEST(test_sas__updated_without_if_id_stay),
 		TEST(test_sas__interfaces_do_not_mix),
 		TEST(test_sas__same_spi_under_other_marks_is_another_sa),
 		TEST(test_sas__update_may_move_to_another_interface),
