@@ -160,6 +160,11 @@ static __always_inline struct address choose_destination(const struct packet *pa
 	return destination;
 }
 
+static __always_inline bool choose_is_link_local(const struct packet *packet)
+{
+	return packet->ip.is_ipv6 && (packet->ip.flow.source.word[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
+
 /* NULL: the kernel's to route, or nobody's; the decision says. */
 static __always_inline const struct connection *choose_connection(const struct packet *packet,
 								  struct decision *decision)
@@ -175,6 +180,10 @@ static __always_inline const struct connection *choose_connection(const struct p
 	decision->answer.connection = number;
 	if (number == NO_CONNECTION) {
 		decide_pass(decision, PASS_own_network);
+		return NULL;
+	}
+	if (choose_is_link_local(packet)) {
+		decide_pass(decision, PASS_link_local);
 		return NULL;
 	}
 	connection = bpf_map_lookup_elem(&connections, &number);

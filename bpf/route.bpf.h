@@ -78,8 +78,8 @@ static __attribute__((noinline)) bool route_is_protected(struct __sk_buff *skb, 
 	case BPF_FIB_LKUP_RET_PROHIBIT:
 	case BPF_FIB_LKUP_RET_NOT_FWDED: /* local, or no route */
 		return true;
-	case BPF_FIB_LKUP_RET_FWD_DISABLED: /* on this device; that of a tag may forward */
-		return !skb->vlan_present;
+	case BPF_FIB_LKUP_RET_FWD_DISABLED: /* on this device; that of a tag may forward, and IPv6 asks for none's */
+		return !packet->ip.is_ipv6 && !skb->vlan_present;
 	default: /* into a lightweight tunnel, or the kernel could not tell */
 		return false;
 	}

@@ -84,7 +84,11 @@ static __always_inline void decide(struct __sk_buff *skb, struct packet *packet,
 		decide_pass(decision, PASS_not_ip);
 		return;
 	default:
-		decide_pass(decision, PASS_malformed);
+		/* Of one that is not segmented yet the kernel forwards what says to have no length. */
+		if (skb->gso_size)
+			decide_drop(decision, DROP_no_protected_route);
+		else
+			decide_pass(decision, PASS_malformed);
 		return;
 	}
 	choose(packet, decision);

@@ -23,6 +23,7 @@
 	X(not_for_gateway, "not addressed to this box at the link layer")                                              \
 	X(no_connection, "no connection's prefix holds its destination")                                               \
 	X(own_network, "addressed to this box, or to a network it is on")                                              \
+	X(link_local, "from a link-local address, which no router forwards")                                           \
 	X(ttl_expires, "the kernel answers with time exceeded")                                                        \
 	X(too_big, "the kernel fragments it, or answers that it is too big")                                           \
 	X(to_stack, "marked for the kernel's routing into its tunnel (path: stack)")                                   \

@@ -103,6 +103,18 @@ static void test_size__too_big_drops_where_the_route_leads_past_the_tunnels(void
 	assert_kept_from_leaking();
 }
 
+/* The look-up takes the interface's own switch for IPv6's, which is that of all interfaces. */
+static void test_size__too_big_drops_where_ipv6_forwards_all_the_same(void **state)
+{
+	struct frame frame = frame_of(SERVER6, MTU_BYTES + 1);
+
+	(void)state;
+	route("", "dev plain");
+	shell("echo 0 > /proc/sys/net/ipv6/conf/lo/forwarding");
+	assert_dropped(run_tc(&frame), DROP_no_protected_route);
+	shell("echo 1 > /proc/sys/net/ipv6/conf/lo/forwarding");
+}
+
 static void test_size__too_big_drops_where_only_the_default_route_is_left(void **state)
 {
 	(void)state;
@@ -279,6 +291,7 @@ int main(void)
 		TEST(packet_of_the_mtu_is_sent),
 		TEST(too_big_passes_where_the_route_is_protected),
 		TEST(too_big_drops_where_the_route_leads_past_the_tunnels),
+		TEST(too_big_drops_where_ipv6_forwards_all_the_same),
 		TEST(too_big_drops_where_only_the_default_route_is_left),
 		TEST(too_big_drops_where_the_device_is_unknown),
 		TEST(too_big_passes_where_the_kernel_refuses),

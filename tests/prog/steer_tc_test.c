@@ -253,6 +253,33 @@ static void test_steer_tc__mapped_destination_of_ipv6_is_no_ipv4(void **state)
 	rig_prefix("::", 0, NO_PREFIX);
 }
 
+/* The kernel takes the length of a packet not segmented yet from elsewhere. */
+static void test_steer_tc__unsegmented_packet_without_length_drops(void **state)
+{
+	struct frame frame = frame_start(ETH_P_IP);
+
+	(void)state;
+	frame_ipv4(&frame, CLIENT, SERVER, IPPROTO_TCP);
+	frame_tcp(&frame, 1000, 2000);
+	frame_payload(&frame, 1400);
+	frame_end(&frame);
+	frame_put16(frame.data + frame.ip[0] + 2, 0);
+	assert_dropped(run_tc_gso(&frame, 700, 2), DROP_no_protected_route);
+	rig_reset(state);
+	assert_passed(run_tc(&frame), PASS_malformed);
+}
+
+static void test_steer_tc__link_local_source_passes(void **state)
+{
+	struct frame frame = frame_start(ETH_P_IPV6);
+
+	(void)state;
+	frame_ipv6(&frame, "fe80::77", SERVER6, IPPROTO_UDP);
+	frame_udp(&frame, 1000, 2000);
+	frame_end(&frame);
+	assert_passed(run_tc(&frame), PASS_link_local);
+}
+
 static void test_steer_tc__tunnel_without_device_drops(void **state)
 {
 	struct frame frame = frame_to(LAYER3);
@@ -304,6 +331,8 @@ int main(void)
 		TEST(own_address_inside_a_connections_prefix_passes),
 		TEST(mapped_ipv4_prefix_catches_no_ipv6),
 		TEST(mapped_destination_of_ipv6_is_no_ipv4),
+		TEST(unsegmented_packet_without_length_drops),
+		TEST(link_local_source_passes),
 		TEST(tunnel_without_device_drops),
 		TEST(nothing_usable_drops),
 		TEST(what_xdp_sent_is_not_sent_again),
