@@ -10,8 +10,8 @@
 
 #define MAX_MAPS 64
 
-/* Does this map bear our gateway's name? */
-static bool map_names_us(const struct pins *pins, __u32 map_id)
+/* The gateway that this map names, if it is a map `gateway`. */
+static bool map_names(__u32 map_id, char ret_gateway[NAME_BYTES])
 {
 	struct bpf_map_info info = {0};
 	__u32 length = sizeof(info), zero = 0;
@@ -22,25 +22,33 @@ static bool map_names_us(const struct pins *pins, __u32 map_id)
 	if (fd < 0)
 		return false;
 	named = !bpf_obj_get_info_by_fd(fd, &info, &length) && !strcmp(info.name, "gateway") &&
-		info.value_size == sizeof(gateway) && !bpf_map_lookup_elem(fd, &zero, &gateway) &&
-		!strncmp(gateway.name, pins->gateway, sizeof(gateway.name));
+		info.value_size == sizeof(gateway) && !bpf_map_lookup_elem(fd, &zero, &gateway);
 	close(fd);
+	if (named)
+		memcpy(ret_gateway, gateway.name, NAME_BYTES);
 	return named;
 }
 
-bool attach_is_ours(const struct pins *pins, __u32 program_id, const char *name)
+bool attach_owner(__u32 program_id, const char *name, char ret_gateway[NAME_BYTES])
 {
 	__u32 maps[MAX_MAPS];
 	struct bpf_prog_info info = {.map_ids = (__u64)(uintptr_t)maps, .nr_map_ids = MAX_MAPS};
 	__u32 length = sizeof(info);
 	int fd = bpf_prog_get_fd_by_id(program_id);
-	bool ours = false;
+	bool found = false;
 
 	if (fd < 0)
 		return false;
 	if (!bpf_obj_get_info_by_fd(fd, &info, &length) && !strcmp(info.name, name))
-		for (__u32 i = 0; i < info.nr_map_ids && i < MAX_MAPS && !ours; i++)
-			ours = map_names_us(pins, maps[i]);
+		for (__u32 i = 0; i < info.nr_map_ids && i < MAX_MAPS && !found; i++)
+			found = map_names(maps[i], ret_gateway);
 	close(fd);
-	return ours;
+	return found;
+}
+
+bool attach_is_ours(const struct pins *pins, __u32 program_id, const char *name)
+{
+	char gateway[NAME_BYTES];
+
+	return attach_owner(program_id, name, gateway) && !strncmp(gateway, pins->gateway, NAME_BYTES);
 }

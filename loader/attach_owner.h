@@ -11,6 +11,9 @@
 
 #include "pins.h"
 
+/* The gateway that a program of this name belongs to. False: it has another name, or none of our maps. */
+bool attach_owner(__u32 program_id, const char *name, char ret_gateway[NAME_BYTES]);
+
 /* Is it this gateway's program of that name, whatever its generation? */
 bool attach_is_ours(const struct pins *pins, __u32 program_id, const char *name);
 

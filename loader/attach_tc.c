@@ -13,7 +13,9 @@
 #include "attach_owner.h"
 
 #define TCX_INGRESS	46     /* enum bpf_attach_type BPF_TCX_INGRESS, newer than libbpf 1.1's headers */
-#define FILTER_PRIORITY 0xaa57 /* of all our filters; the handle tells the programs apart */
+#define TCX_PROGRAMS	64     /* that an interface can have */
+#define FILTER_PRIORITY 0xaa57 /* of all our filters; the handle tells programs and gateways apart */
+#define FILTER_GATEWAYS 8      /* that share an interface */
 
 static const char *const program_names[] = {[ATTACH_STEER_TC] = "steer_tc", [ATTACH_TUNNEL_TC] = "tunnel_tc"};
 
@@ -56,28 +58,77 @@ static int tcx_attach(const struct pins *pins, const char *name, int program_fd,
 	return err;
 }
 
-static int clsact_attach(enum attach_tc_program program, int program_fd, int ifindex)
+/*
+ * The handle of this gateway's filter. 0: it has none; then *ret_unused is one to take, 0 where all are taken.
+ */
+static __u32 clsact_find(const struct pins *pins, enum attach_tc_program program, const struct bpf_tc_hook *hook,
+			 __u32 *ret_unused)
+{
+	__u32 handle = program + 1;
+	int err = 0;
+
+	*ret_unused = 0;
+	/* -EINVAL: the interface has no clsact. */
+	for (int i = 0; i < FILTER_GATEWAYS && err != -EINVAL; i++, handle += ATTACH_TC_PROGRAMS) {
+		LIBBPF_OPTS(bpf_tc_opts, filter, .priority = FILTER_PRIORITY, .handle = handle);
+
+		err = bpf_tc_query(hook, &filter);
+		if (!err && attach_is_ours(pins, filter.prog_id, program_names[program]))
+			return handle;
+		if (err && !*ret_unused)
+			*ret_unused = handle;
+	}
+	return 0;
+}
+
+static int clsact_attach(const struct pins *pins, enum attach_tc_program program, int program_fd, int ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, filter, .prog_fd = program_fd, .priority = FILTER_PRIORITY, .handle = program + 1,
-		    .flags = BPF_TC_F_REPLACE);
+	LIBBPF_OPTS(bpf_tc_opts, filter, .prog_fd = program_fd, .priority = FILTER_PRIORITY, .flags = BPF_TC_F_REPLACE);
 	int err = bpf_tc_hook_create(&hook);
+	__u32 unused = program + 1;
 
-	return err && err != -EEXIST ? err : bpf_tc_attach(&hook, &filter);
+	if (err && err != -EEXIST)
+		return err;
+	filter.handle = (err ? clsact_find(pins, program, &hook, &unused) : 0) ?: unused;
+	return filter.handle ? bpf_tc_attach(&hook, &filter) : -EBUSY;
 }
 
 static int clsact_detach(const struct pins *pins, enum attach_tc_program program, int ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, filter, .priority = FILTER_PRIORITY, .handle = program + 1);
+	LIBBPF_OPTS(bpf_tc_opts, filter, .priority = FILTER_PRIORITY);
+	__u32 unused;
 
-	/* Another gateway's filters have the same priority and handle. */
-	if (bpf_tc_query(&hook, &filter) || !attach_is_ours(pins, filter.prog_id, program_names[program]))
-		return 0;
-	filter.prog_fd = 0;
-	filter.prog_id = 0;
-	filter.flags = 0;
-	return bpf_tc_detach(&hook, &filter);
+	filter.handle = clsact_find(pins, program, &hook, &unused);
+	return filter.handle ? bpf_tc_detach(&hook, &filter) : 0;
+}
+
+static bool is_others(const struct pins *pins, __u32 program_id, char ret_gateway[NAME_BYTES])
+{
+	return attach_owner(program_id, program_names[ATTACH_STEER_TC], ret_gateway) &&
+	       strncmp(ret_gateway, pins->gateway, NAME_BYTES);
+}
+
+bool attach_tc_shared(const struct pins *pins, int ifindex, char ret_gateway[NAME_BYTES])
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
+	__u32 programs[TCX_PROGRAMS], count = TCX_PROGRAMS, handle = ATTACH_STEER_TC + 1;
+
+	/* What it is asked for as a descriptor is an interface to TCX. */
+	if (bpf_prog_query(ifindex, (enum bpf_attach_type)TCX_INGRESS, 0, NULL, programs, &count))
+		count = 0;
+	for (__u32 i = 0; i < count; i++)
+		if (is_others(pins, programs[i], ret_gateway))
+			return true;
+	for (int i = 0, err = 0; i < FILTER_GATEWAYS && err != -EINVAL; i++, handle += ATTACH_TC_PROGRAMS) {
+		LIBBPF_OPTS(bpf_tc_opts, filter, .priority = FILTER_PRIORITY, .handle = handle);
+
+		err = bpf_tc_query(&hook, &filter);
+		if (!err && is_others(pins, filter.prog_id, ret_gateway))
+			return true;
+	}
+	return false;
 }
 
 int attach_tc(const struct pins *pins, enum attach_tc_program program, int program_fd, int ifindex, const char *device,
@@ -94,7 +145,7 @@ int attach_tc(const struct pins *pins, enum attach_tc_program program, int progr
 	}
 	if (err != -EINVAL)
 		return err;
-	err = clsact_attach(program, program_fd, ifindex);
+	err = clsact_attach(pins, program, program_fd, ifindex);
 	if (!err)
 		*ret_kind = ATTACH_TC_CLSACT;
 	return err;

@@ -16,6 +16,9 @@
 enum attach_tc_kind { ATTACH_TC_OFF, ATTACH_TC_TCX, ATTACH_TC_CLSACT };
 enum attach_tc_program { ATTACH_STEER_TC, ATTACH_TUNNEL_TC, ATTACH_TC_PROGRAMS };
 
+/* Is another gateway's steer_tc on this interface? Which? */
+bool attach_tc_shared(const struct pins *pins, int ifindex, char ret_gateway[NAME_BYTES]);
+
 /* Attaches program_fd, or puts it in the place of an earlier version. Returns 0 or -errno. */
 int attach_tc(const struct pins *pins, enum attach_tc_program program, int program_fd, int ifindex, const char *device,
 	      enum attach_tc_kind *ret_kind);

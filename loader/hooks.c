@@ -94,6 +94,18 @@ static void nic_xdp(struct steerd *steerd, struct nic *nic)
 		 err == -EBUSY ? "another XDP program that is not libxdp's holds this NIC" : strerror(-err));
 }
 
+/* That may be meant. Or it is what a gateway left that bears another name now, and goes on by what it knew. */
+static void nic_shared(const struct steerd *steerd, struct nic *nic)
+{
+	char other[NAME_BYTES];
+
+	if (!attach_tc_shared(&steerd->datapath->pins, nic->ifindex, other))
+		return;
+	snprintf(nic->reason, sizeof(nic->reason),
+		 "gateway '%s' steers from it too; aa-steer -g %s unload takes it off", other, other);
+	log_warning("%s: %s", nic->name, nic->reason);
+}
+
 static void nic_attach(struct steerd *steerd, struct nic *nic, const struct link *link)
 {
 	int err;
@@ -113,10 +125,14 @@ static void nic_attach(struct steerd *steerd, struct nic *nic, const struct link
 			link->name, &nic->tc);
 	if (err) {
 		nic->tc = ATTACH_TC_OFF;
+		nic->xdp = ATTACH_XDP_OFF;
+		/* An earlier generation's would go on steering by maps that nobody keeps true. */
+		attach_xdp_off(&steerd->datapath->pins, link->ifindex);
 		snprintf(nic->reason, sizeof(nic->reason), "steer_tc cannot be attached: %s", strerror(-err));
 		log_error("%s: %s", nic->name, nic->reason);
 		return;
 	}
+	nic_shared(steerd, nic);
 	nic_xdp(steerd, nic);
 }
 
