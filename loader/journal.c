@@ -150,6 +150,8 @@ void journal_add(struct journal *journal, json_t *event)
 
 	json_object_set_new(event, "time", json_string(journal_time_text(clock_wall_ns(), time)));
 	events_keep(journal, event);
+	if (!journal->file)
+		file_open(journal); /* what was in the way may have gone */
 	line = journal->file ? json_dumps(event, JSON_COMPACT) : NULL;
 	if (line) {
 		int written = fprintf(journal->file, "%s\n", line);

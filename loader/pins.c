@@ -113,12 +113,17 @@ int pins_each(const char *directory, int (*each)(const char *name, void *context
 	int result = 0;
 
 	if (!dir)
-		return -errno;
+		return errno == ENOENT ? 0 : -errno;
 	while (!result && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			result = each(entry->d_name, context);
 	closedir(dir);
 	return result;
+}
+
+static int directory_remove(const char *path)
+{
+	return rmdir(path) && errno != ENOENT ? -errno : 0;
 }
 
 static int pin_unlink(const char *name, void *directory)
@@ -136,7 +141,5 @@ int pins_clear(const char *gateway)
 		err = pins_each(pins.links, pin_unlink, pins.links);
 	if (!err)
 		err = pins_each(pins.maps, pin_unlink, pins.maps);
-	if (!err && (rmdir(pins.links) || rmdir(pins.maps) || rmdir(root)))
-		err = -errno;
-	return err == -ENOENT ? 0 : err;
+	return err ?: directory_remove(pins.links) ?: directory_remove(pins.maps) ?: directory_remove(root);
 }

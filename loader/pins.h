@@ -35,7 +35,8 @@ int pins_put(const char *directory, const char *name, int fd);
 
 int pins_remove(const char *directory, const char *name);
 
-/* Calls each() with every name in the directory; stops at and returns the first value that is not 0. */
+/* Calls each() with every name in the directory, if there is one; stops at and returns the first value that is not 0.
+ */
 int pins_each(const char *directory, int (*each)(const char *name, void *context), void *context);
 
 /* Unpins everything of the gateway and removes its directories. */
