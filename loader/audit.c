@@ -74,6 +74,41 @@ static void audit_redundancy(struct audit *audit)
 	}
 }
 
+static const struct config_address *next_hop(const struct config *config, const struct config_tunnel *tunnel)
+{
+	const struct config_instance *instance = &config->instances[tunnel->instance];
+
+	if (instance->remote)
+		return &instance->via;
+	return tunnel->has_via ? &tunnel->via : NULL;
+}
+
+static bool has_family(const struct config_connection *connection, bool ipv4)
+{
+	for (size_t p = 0; p < connection->remote_count; p++)
+		if (connection->remote[p].is_ipv4 == ipv4)
+			return true;
+	return false;
+}
+
+/* The kernel routes by next hops of the packet's own family; path: fast needs their MAC address alone. */
+static void audit_families(struct audit *audit)
+{
+	const struct config *config = audit->config;
+
+	for (size_t c = 0; c < config->connection_count && config->path == PATH_STACK; c++)
+		for (size_t t = 0; t < config->connections[c].tunnel_count; t++) {
+			const struct config_tunnel *tunnel = &config->connections[c].tunnels[t];
+			const struct config_address *via = next_hop(config, tunnel);
+
+			if (via && has_family(&config->connections[c], !via->is_ipv4))
+				find(audit, AUDIT_WARNING, tunnel->name,
+				     "path: stack loses the IPv%d packets of connection '%s': the kernel does not "
+				     "route them to an IPv%d next hop; use path: fast",
+				     via->is_ipv4 ? 6 : 4, config->connections[c].name, via->is_ipv4 ? 4 : 6);
+		}
+}
+
 static void audit_nics(struct audit *audit, const struct links *links)
 {
 	for (size_t i = 0; i < audit->config->inside_count; i++) {
@@ -200,6 +235,7 @@ int audit(const struct config *config, json_t *findings)
 
 	audit_instances(&audit);
 	audit_redundancy(&audit);
+	audit_families(&audit);
 	audit_box(&audit);
 	audit_kernel(&audit);
 	audit_netfilter(&audit);
