@@ -67,13 +67,13 @@ static void target_silence(struct steerd *steerd, const struct target *target, b
 {
 	uint64_t now_ns = clock_monotonic_ns();
 
-	target->unit->silent = silent;
+	target->unit->silent = target->unit->silenced = silent;
 	for (size_t t = 0; t < steerd->model->config->tunnel_count; t++) {
 		struct model_tunnel *tunnel = &steerd->model->tunnels[t];
 
 		if (tunnel != target->tunnel && tunnel->instance != target->instance)
 			continue;
-		tunnel->unit.silent = silent;
+		tunnel->unit.silent = tunnel->unit.silenced = silent;
 		tunnel->last_rx_ns = silent ? 0 : now_ns;
 		tunnel->connection->unsettled = true;
 	}
@@ -414,8 +414,6 @@ int commands_reload(struct steerd *steerd, struct control_request *request)
 			     faults.count ? faults.fault[0].text : error);
 	else
 		steerd_event(steerd, "reload", NULL, "the configuration was loaded anew");
-	if (!err && steerd->routes)
-		routes_sweep(steerd->routes);
 	if (request && faults.count)
 		answer_faults(request, steerd, &faults);
 	else if (request && err)
@@ -467,7 +465,7 @@ void commands_close(struct steerd *steerd)
 		struct follower *follower = steerd->followers;
 
 		steerd->followers = follower->next;
-		control_answer(follower->request, EXIT_DONE, NULL, NULL);
+		control_fail(follower->request, EXIT_NO_DAEMON, "aa-steerd stops");
 		free(follower);
 	}
 }

@@ -56,16 +56,34 @@ static bool same_shape(const struct bpf_map *map, int fd)
 	       info.map_flags == bpf_map__map_flags(map) && info.max_entries >= bpf_map__max_entries(map);
 }
 
-bool datapath_abi_is_ours(const struct pins *pins)
+/* What is pinned as `gateway`. False: nothing is, or it is of another ABI. */
+static bool gateway_read(const struct pins *pins, struct gateway *ret_gateway)
 {
-	struct gateway gateway = {0};
 	__u32 zero = 0;
 	int fd = pins_get(pins->maps, "gateway");
-	bool ours = fd >= 0 && !bpf_map_lookup_elem(fd, &zero, &gateway) && gateway.map_abi_version == MAP_ABI_VERSION;
+	bool ours = fd >= 0 && !bpf_map_lookup_elem(fd, &zero, ret_gateway) &&
+		    ret_gateway->map_abi_version == MAP_ABI_VERSION;
 
 	if (fd >= 0)
 		close(fd);
 	return ours;
+}
+
+bool datapath_abi_is_ours(const struct pins *pins)
+{
+	struct gateway gateway;
+
+	return gateway_read(pins, &gateway);
+}
+
+bool datapath_kept_routes(const char *gateway)
+{
+	struct gateway latest;
+	struct pins pins;
+
+	if (pins_find(gateway, &pins))
+		return false;
+	return !gateway_read(&pins, &latest) || latest.keeps_routes;
 }
 
 static int state_maps_take_over(struct datapath *datapath)
@@ -156,7 +174,10 @@ out:
 
 static int gateway_describe(const struct datapath *datapath, const struct datapath_options *options)
 {
-	struct gateway gateway = {.map_abi_version = MAP_ABI_VERSION, .hash_seed = options->hash_seed}, old;
+	struct gateway gateway = {.map_abi_version = MAP_ABI_VERSION,
+				  .hash_seed = options->hash_seed,
+				  .keeps_routes = options->keeps_routes},
+		       old;
 	__u32 zero = 0;
 	int fd = pins_get(datapath->pins.maps, "gateway");
 

@@ -27,6 +27,7 @@ struct datapath_options {
 	const char *gateway;
 	uint64_t hash_seed;
 	bool path_stack;
+	bool keeps_routes;
 	uint32_t connections, rows, tunnels; /* entries needed at least */
 };
 
@@ -61,6 +62,9 @@ void datapath_close(struct datapath *datapath);
  */
 int datapath_indexes(const char *gateway, struct model_indexes *ret_indexes);
 void datapath_indexes_free(struct model_indexes *indexes);
+
+/* Did this gateway's latest generation keep routes? Yes, too, where it does not say. */
+bool datapath_kept_routes(const char *gateway);
 
 /* Do pinned maps exist, and are they of this program's ABI? */
 bool datapath_abi_is_ours(const struct pins *pins);

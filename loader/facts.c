@@ -134,6 +134,7 @@ static void dependents_changed(struct steerd *steerd, const struct link *nic)
 		if (!instance->unit.device || strcmp(instance->unit.device, nic->name))
 			continue;
 		unit_device(steerd, model, &instance->unit, nic);
+		failsafe_mark_instance(steerd, instance);
 		judge_instance(model, instance);
 	}
 	tunnels_above_changed(steerd, nic);
@@ -169,6 +170,7 @@ void facts_link_changed(struct steerd *steerd, const struct link *link)
 	renamed_away(steerd, link);
 	if (tunnel) {
 		tunnel_device(steerd, steerd->model, tunnel, link);
+		failsafe_mark_tunnel(steerd, tunnel);
 		judge_tunnel(tunnel);
 	} else {
 		dependents_changed(steerd, link);
@@ -278,8 +280,6 @@ void facts_gather(struct steerd *steerd, struct model *model)
 		unit->facts.admin_out = admin_is_out(steerd->admin, unit->name);
 		if (link)
 			unit_device(steerd, model, unit, link);
-		if (model->config->path == PATH_STACK)
-			unit->egress->mark = STACK_MARK | (0xff00 + model->instances[i].index);
 	}
 	for (size_t t = 0; t < model->config->tunnel_count; t++) {
 		struct unit *unit = &model->tunnels[t].unit;
@@ -288,8 +288,8 @@ void facts_gather(struct steerd *steerd, struct model *model)
 		unit->facts.admin_out = admin_is_out(steerd->admin, unit->name);
 		if (link)
 			tunnel_device(steerd, model, &model->tunnels[t], link);
-		if (model->config->path == PATH_STACK)
-			unit->egress->mark = STACK_MARK | model->tunnels[t].index;
+		else
+			unit->facts.sa_missing = 0; /* inherited, and no matter without a device */
 	}
 	steerd->building = NULL;
 }
@@ -355,6 +355,8 @@ void facts_own_address(struct steerd *steerd, const struct model *model, struct 
 	}
 	if (!addresses_is_own(steerd->addresses, &address) && !is_configured(model, &address))
 		datapath_remove_prefix(datapath, &address);
+	if (addresses_is_own(steerd->addresses, &wanted.network) && wanted.network.length == 128)
+		return;
 	addresses_each(steerd->addresses, count_network, &wanted);
 	if (!wanted.count && !is_configured(model, &wanted.network))
 		datapath_remove_prefix(datapath, &wanted.network);

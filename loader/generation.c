@@ -53,6 +53,7 @@ static int datapath_build(struct build *build)
 		.gateway = config->name,
 		.hash_seed = config->hash_seed,
 		.path_stack = config->path == PATH_STACK,
+		.keeps_routes = build->steerd->routes != NULL,
 		.connections = (uint32_t)config->connection_count,
 		.tunnels = build->model->tunnel_indexes,
 	};
@@ -118,7 +119,7 @@ static int build_all(struct build *build, struct config *config, char *error, si
 }
 
 /* The way back is closed here: from now on the new generation forwards. */
-static int swap(struct build *build)
+static void swap(struct build *build)
 {
 	struct steerd *steerd = build->steerd;
 	struct model *old_model = steerd->model;
@@ -127,7 +128,7 @@ static int swap(struct build *build)
 
 	steerd->model = build->model;
 	steerd->datapath = build->datapath;
-	/* What this configuration does not claim goes with routes_sweep(). */
+	/* What this configuration does not claim goes with failsafe_sweep(). */
 	if (steerd->routes)
 		routes_begin(steerd->routes);
 	judge_all(steerd->model);
@@ -135,12 +136,15 @@ static int swap(struct build *build)
 	hooks_nics_reset(steerd);
 	hooks_attach_all(steerd);
 	err = datapath_pin(steerd->datapath);
+	if (err)
+		log_error("the maps cannot be pinned: %s; all works, but the next start finds none of them",
+			  strerror(-err));
 	datapath_close(old_datapath);
 	model_free(old_model);
 	neighbours_sweep(steerd->neighbours);
 	steerd->routes_stale = true;
 	steerd_settle(steerd);
-	return err;
+	failsafe_sweep(steerd);
 }
 
 static int name_keeps(const struct steerd *steerd, const struct config *config, char *error, size_t error_size)
@@ -152,16 +156,6 @@ static int name_keeps(const struct steerd *steerd, const struct config *config, 
 	return -EINVAL;
 }
 
-static int routes_kept(const struct steerd *steerd, const struct config *config, char *error, size_t error_size)
-{
-	if (steerd->routes || !failsafe_wanted(config))
-		return 0;
-	snprintf(error, error_size,
-		 "another gateway's daemon keeps the routes of this network namespace; give each a "
-		 "namespace of its own, or this one install-routes: false and path: fast");
-	return -EADDRINUSE;
-}
-
 int generation_replace(struct steerd *steerd, struct config_faults *faults, char *error, size_t error_size)
 {
 	struct build build = {.steerd = steerd};
@@ -171,7 +165,7 @@ int generation_replace(struct steerd *steerd, struct config_faults *faults, char
 	error[0] = 0;
 	if (err)
 		return err;
-	err = name_keeps(steerd, config, error, error_size) ?: routes_kept(steerd, config, error, error_size);
+	err = name_keeps(steerd, config, error, error_size) ?: failsafe_prepare(steerd, config, error, error_size);
 	if (err) {
 		config_free(config);
 		return err;
@@ -180,12 +174,11 @@ int generation_replace(struct steerd *steerd, struct config_faults *faults, char
 	if (err) {
 		datapath_close(build.datapath);
 		model_free(build.model);
+		failsafe_release(steerd);
 		return err;
 	}
-	err = swap(&build);
-	if (err)
-		snprintf(error, error_size, "the maps cannot be pinned: %s", strerror(-err));
-	return err;
+	swap(&build);
+	return 0;
 }
 
 int generation_unload(struct steerd *steerd)

@@ -342,6 +342,7 @@ static void unit_inherit(struct unit *unit, const struct unit *older)
 {
 	unit->facts.admin_out = older->facts.admin_out;
 	unit->silent = older->silent;
+	unit->silenced = older->silenced;
 	unit->state = older->state;
 	unit->reason = older->reason;
 	unit->since_ns = older->since_ns;
@@ -362,6 +363,9 @@ void model_inherit(struct model *model, const struct model *older)
 		if (!from)
 			continue;
 		unit_inherit(&tunnel->unit, &from->unit);
+		tunnel->if_id = from->if_id;
+		tunnel->sa_back_ns = from->sa_back_ns;
+		tunnel->unit.facts.sa_missing = from->unit.facts.sa_missing;
 		tunnel->usable = from->usable;
 		tunnel->instance->tunnels_usable += from->usable;
 		tunnel->seen = from->seen;

@@ -31,6 +31,7 @@ struct unit {
 	int ifindex;			  /* of the device; 0: none now */
 	int lower_ifindex;		  /* of the NIC under a tunnel device; 0: none known */
 	bool silent;			  /* out, and nothing came in through it lately: drained */
+	bool silenced;			  /* so, whatever comes in: drained by --now */
 	enum unit_state state;		  /* decided */
 	const char *reason; /* why it is not active: a static sentence, "" where there is nothing to say */
 	uint64_t since_ns;  /* of the state, wall clock */

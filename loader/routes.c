@@ -82,6 +82,8 @@ static int on_repair(sd_event_source *source, uint64_t now_us, void *userdata)
 		dirty |= routes->owners[i]->dirty;
 	}
 	routes_sync_rules(routes);
+	if (routes_sync_rules_missing(routes, 0))
+		tried = dirty = true;
 	if (routes->orphans)
 		routes_sync_orphans(routes, false);
 	routes->orphans = false;
@@ -132,7 +134,7 @@ static int apply(struct routes *routes, const struct route_set *set, uint32_t ta
 		error = routes_sync_rules(routes);
 	if (error == 0)
 		error = routes_sync_collect(routes);
-	if (owner->dirty)
+	if (owner->dirty || routes_sync_rules_missing(routes, 0))
 		repair_later(routes);
 	else if (routes->orphans)
 		routes_repair_soon(routes);
@@ -146,21 +148,46 @@ int routes_apply(struct routes *routes, const struct route_set *set)
 	return apply(routes, set, 0);
 }
 
+/* The slot that the mark has; else a free one; CONNECTION_SLOTS: there is none. */
+static uint32_t slot_of_mark(const struct routes *routes, uint32_t mark)
+{
+	uint32_t unused = CONNECTION_SLOTS, slot;
+
+	for (slot = MAX_CONNECTIONS; slot < CONNECTION_SLOTS; slot++) {
+		const struct route_owner *owner = routes->owners[slot];
+
+		if (owner && owner->table == mark)
+			return slot;
+		if (!owner && unused == CONNECTION_SLOTS)
+			unused = slot;
+	}
+	return unused;
+}
+
+static bool has_ipv6(void)
+{
+	return access("/proc/net/if_inet6", F_OK) == 0;
+}
+
 int routes_apply_mark(struct routes *routes, const struct route_egress *egress)
 {
 	const struct config_address any[] = {{.length = 96, .is_ipv4 = true, .byte = {[10] = 0xff, [11] = 0xff}},
 					     {.length = 0}};
 	struct route_set set = {
-		.number = MAX_CONNECTIONS + (egress->mark - ROUTES_STACK_TABLE),
+		.number = slot_of_mark(routes, egress->mark),
 		.prefixes = any,
-		.prefix_count = 2,
+		.prefix_count = has_ipv6() ? 2 : 1,
 		.egresses = egress,
 		.egress_count = 1,
 	};
+	int error;
 
-	if (egress->mark - ROUTES_STACK_TABLE >= MAX_STACK_TUNNELS)
-		return -EINVAL;
-	return apply(routes, &set, egress->mark);
+	if (set.number == CONNECTION_SLOTS)
+		return -ENOSPC;
+	error = apply(routes, &set, egress->mark);
+	if (error == 0 && routes_sync_rules_missing(routes, egress->mark))
+		error = routes_sync_rules(routes);
+	return error == 0 && routes_sync_rules_missing(routes, egress->mark) ? -EAGAIN : error;
 }
 
 static void drop_owner(struct routes *routes, struct route_owner *owner)
@@ -202,9 +229,9 @@ int routes_remove(struct routes *routes, uint32_t connection_number)
 
 int routes_remove_mark(struct routes *routes, uint32_t mark)
 {
-	uint32_t index = mark - ROUTES_STACK_TABLE;
+	uint32_t slot = slot_of_mark(routes, mark);
 
-	return index < MAX_STACK_TUNNELS ? remove_owner(routes, MAX_CONNECTIONS + index) : -EINVAL;
+	return slot < CONNECTION_SLOTS ? remove_owner(routes, slot) : 0;
 }
 
 void routes_begin(struct routes *routes)
@@ -248,7 +275,7 @@ int routes_flush(struct routes *routes)
 
 size_t routes_errors(const struct routes *routes)
 {
-	return routes->missing;
+	return routes->missing + routes_sync_rules_missing(routes, 0);
 }
 
 /* An abstract socket's name is taken in its network namespace alone, as routes are. Returns a descriptor or -errno. */

@@ -37,14 +37,13 @@ typedef struct sd_event sd_event;
 #define ROUTES_METRIC		  50
 #define ROUTES_UNREACHABLE_METRIC 4294967200u
 #define ROUTES_NEXTHOP_BASE	  0xaa000000u /* nexthop ids: base + 2 * egress number + (IPv6 ? 1 : 0) */
-/* group ids: base + 2 * connection number + (IPv6 ? 1 : 0), or 20,512 more: a group and its successor take turns */
+/* group ids: base + 2 * connection number + (IPv6 ? 1 : 0), or 21,024 more: a group and its successor take turns */
 #define ROUTES_GROUP_BASE	0xab000000u
 #define ROUTES_LAST_METRIC	4294967100u /* a default connection's copy in the main table */
 #define ROUTES_DEFAULT_TABLE	0xaa580000u
-#define ROUTES_MARK_PRIORITY	170	    /* of rules: path: stack */
-#define ROUTES_MAIN_PRIORITY	32500	    /* forwarded packets: the main table without its default routes ... */
-#define ROUTES_DEFAULT_PRIORITY 32501	    /* ... then ROUTES_DEFAULT_TABLE */
-#define ROUTES_STACK_TABLE	0xaa570000u /* path: stack: table number = rule mark */
+#define ROUTES_MARK_PRIORITY	170   /* of rules: path: stack */
+#define ROUTES_MAIN_PRIORITY	32500 /* forwarded packets: the main table without its default routes ... */
+#define ROUTES_DEFAULT_PRIORITY 32501 /* ... then ROUTES_DEFAULT_TABLE */
 
 /* A way out that routes may use now. Only devices that exist and are up can stand in a nexthop. */
 struct route_egress {
@@ -53,7 +52,7 @@ struct route_egress {
 	int ifindex;
 	bool has_via;
 	struct config_address via;
-	uint32_t mark;	 /* path: stack; else 0 */
+	uint32_t mark;	 /* for routes_apply_mark() */
 	uint16_t weight; /* 1..1000; scaled to the kernel's 1..256 */
 };
 
@@ -93,7 +92,8 @@ int routes_sweep(struct routes *routes);
 
 /*
  * path: stack: rule "fwmark mark lookup mark" and a default route into the egress in that table, both families, an
- * unreachable one behind it. mark is ROUTES_STACK_TABLE | 0..MAX_STACK_TUNNELS-1. Comes and goes like a connection.
+ * unreachable one behind it. Comes and goes like a connection; twice MAX_STACK_TUNNELS of them at one time, so that a
+ * reload may replace all. Returns 0 or -errno: then packets of that mark may go anywhere.
  */
 int routes_apply_mark(struct routes *routes, const struct route_egress *egress);
 int routes_remove_mark(struct routes *routes, uint32_t mark);

@@ -21,12 +21,12 @@
 #include "routes_message.h"
 #include "routes_nexthop.h"
 
-#define FAMILIES	 2 /* index: is it IPv6? */
-#define CONNECTION_SLOTS (MAX_CONNECTIONS + MAX_STACK_TUNNELS)
-/* Twice what is needed at one time: at a reload the old and the new stand side by side. */
-#define GROUP_SLOTS    (2 * FAMILIES * CONNECTION_SLOTS)
-#define NEXTHOP_SLOTS  (2 * FAMILIES * (MAX_TUNNELS + MAX_INSTANCES))
-#define DEVICE_BUCKETS 8192
+#define FAMILIES 2 /* index: is it IPv6? */
+/* Of marks and groups twice what is needed at one time: at a reload the old and the new stand side by side. */
+#define CONNECTION_SLOTS (MAX_CONNECTIONS + 2 * MAX_STACK_TUNNELS)
+#define GROUP_SLOTS	 (2 * FAMILIES * CONNECTION_SLOTS)
+#define NEXTHOP_SLOTS	 (2 * FAMILIES * (MAX_TUNNELS + MAX_INSTANCES))
+#define DEVICE_BUCKETS	 8192
 
 struct kept_route {
 	struct route_key key; /* first: the tree compares by it */
@@ -45,8 +45,8 @@ struct kept_route {
 
 /* A connection, or for path: stack a mark. */
 struct route_owner {
-	uint32_t number; /* connection, or MAX_CONNECTIONS + index of the mark */
-	uint32_t table;	 /* 0: a connection's places */
+	uint32_t number; /* connection, or a slot from MAX_CONNECTIONS on */
+	uint32_t table;	 /* and mark; 0: a connection's places */
 	struct config_address *prefixes;
 	size_t prefix_count;
 	struct route_egress *egresses;
@@ -138,6 +138,8 @@ void routes_want_nothing(struct routes *routes, struct route_owner *owner);
 /* routes_sync.c: makes the kernel's state the wanted one. Each returns 0 or -errno. */
 int routes_sync_owner(struct routes *routes, struct route_owner *owner);
 int routes_sync_rules(struct routes *routes);
+/* Rules that are wanted, of one table or of all (0), and do not stand. */
+size_t routes_sync_rules_missing(const struct routes *routes, uint32_t table);
 /* Deletes the routes that nobody owns; adopted ones too, or only those that an owner gave up. */
 int routes_sync_orphans(struct routes *routes, bool adopted_too);
 /* Deletes groups and nexthops that nothing uses. */

@@ -75,7 +75,8 @@ void routes_sync_failed(const struct nl_tag *tag, int error, void *context)
 		break;
 	case TAG_RULE:
 		rule = tag->object;
-		rule->installed = error == -EEXIST;
+		/* A family that this kernel has not got needs no rule. */
+		rule->installed = error == -EEXIST || error == -EAFNOSUPPORT;
 		break;
 	}
 	routes->failed = true;
@@ -367,6 +368,18 @@ int routes_sync_rules(struct routes *routes)
 		}
 	}
 	return commit(routes);
+}
+
+size_t routes_sync_rules_missing(const struct routes *routes, uint32_t table)
+{
+	size_t missing = 0, i;
+
+	for (i = 0; i < routes->rule_count; i++) {
+		const struct kept_rule *rule = &routes->rules[i];
+
+		missing += rule->users > 0 && !rule->installed && (!table || rule->rule.table == table);
+	}
+	return missing;
 }
 
 int routes_sync_orphans(struct routes *routes, bool adopted_too)

@@ -29,11 +29,8 @@
 #define ROUTE_PROTOCOL_OFFSET	(NLMSG_HDRLEN + offsetof(struct rtmsg, rtm_protocol))
 #define NEXTHOP_PROTOCOL_OFFSET (NLMSG_HDRLEN + offsetof(struct nhmsg, nh_protocol))
 
-/*
- * Without strict checks the kernel does not look at what a dump asks for, and tells of every route there is. The filter
- * loads in network order what the header holds in the host's.
- */
-static int restrict_messages(struct mnl_socket *socket, void *context)
+/* The filter loads in network order what the header holds in the host's. */
+static int attach_filter(struct mnl_socket *socket, void *context)
 {
 	struct routes *routes = context;
 	struct sock_filter code[] = {
@@ -60,10 +57,8 @@ static int restrict_messages(struct mnl_socket *socket, void *context)
 		/* 17 */ BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 	};
 	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
-	int strict = 1;
 
-	if (mnl_socket_setsockopt(socket, NETLINK_GET_STRICT_CHK, &strict, sizeof(strict)) < 0 ||
-	    setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+	if (setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
 		return -errno;
 	return 0;
 }
@@ -282,7 +277,7 @@ const struct nl_watch_ops routes_watch_ops = {
 		   RTNLGRP_IPV6_RULE},
 	.dumps = {routes_message_dump_nexthops, routes_message_dump_ipv4, routes_message_dump_ipv6,
 		  routes_message_dump_ipv4_rules, routes_message_dump_ipv6_rules},
-	.prepare = restrict_messages,
+	.prepare = attach_filter,
 	.begin = begin_dump,
 	.message = handle_message,
 	.end = end_dump,

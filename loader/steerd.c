@@ -140,7 +140,7 @@ static void drains_watch(struct steerd *steerd, uint64_t now_ns)
 	for (size_t t = 0; t < model->config->tunnel_count; t++) {
 		struct model_tunnel *tunnel = &model->tunnels[t];
 		bool out = tunnel->unit.facts.admin_out || tunnel->instance->unit.facts.admin_out;
-		bool silent = out && now_ns - tunnel->last_rx_ns >= DRAIN_SILENCE_NS;
+		bool silent = out && (tunnel->unit.silenced || now_ns - tunnel->last_rx_ns >= DRAIN_SILENCE_NS);
 
 		if (!silent)
 			speaking |= 1ull << tunnel->instance->index;
@@ -311,15 +311,13 @@ static int first_generation(struct steerd *steerd)
 	if (err)
 		log_error("%s", error[0] ? error : strerror(-err));
 	config_faults_free(&faults);
-	if (!err && steerd->routes)
-		routes_sweep(steerd->routes);
 	return err;
 }
 
 static int everything_open(struct steerd *steerd)
 {
 	return control_start(steerd) ?: state_open(steerd) ?: watchers_open(steerd) ?: timers_open(steerd) ?:
-	       failsafe_open(steerd) ?: first_generation(steerd);
+	       first_generation(steerd);
 }
 
 /* -EINVAL says that the file is faulty: no restart will help then. */

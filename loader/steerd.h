@@ -115,10 +115,16 @@ void facts_own_address(struct steerd *steerd, const struct model *model, struct 
 		       const struct own_address *address, bool present);
 
 /* failsafe.c: the kernel's routes, after the model. */
-int failsafe_open(struct steerd *steerd);
-bool failsafe_wanted(const struct config *config);
+/* Opens them before a configuration that wants them is built. Returns 0, or -errno and one line of error. */
+int failsafe_prepare(struct steerd *steerd, const struct config *config, char *error, size_t error_size);
+void failsafe_release(struct steerd *steerd);
 void failsafe_apply(struct steerd *steerd);
+/* A generation runs: what only the one before it wanted goes. */
+void failsafe_sweep(struct steerd *steerd);
+/* path: stack: where a mark leads must stand before a program sets it, and before its unit is usable. */
 void failsafe_marks(struct steerd *steerd);
+void failsafe_mark_instance(struct steerd *steerd, const struct model_instance *instance);
+void failsafe_mark_tunnel(struct steerd *steerd, const struct model_tunnel *tunnel);
 
 /* commands.c. commands_reload() serves SIGHUP too, with request NULL. */
 int commands_reload(struct steerd *steerd, struct control_request *request);

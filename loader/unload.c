@@ -13,6 +13,7 @@
 #include "attach_tc.h"
 #include "attach_xdp.h"
 #include "control.h"
+#include "datapath.h"
 #include "paths.h"
 #include "pins.h"
 #include "routes.h"
@@ -87,7 +88,8 @@ static int everything_off(sd_event *loop, const char *gateway)
 		return err;
 	err = xdp_off(&pins);
 	err = attach_tc_sweep(&pins, NULL, NULL) ?: err;
-	err = routes_off(loop) ?: err;
+	if (datapath_kept_routes(gateway))
+		err = routes_off(loop) ?: err;
 	return pins_clear(gateway) ?: err;
 }
 

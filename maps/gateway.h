@@ -15,7 +15,7 @@ struct gateway {
 	__u32 generation;      /* counts the programs and configurations loaded since boot */
 	__u64 hash_seed;
 	__u32 prefix_changes; /* raised after each change of `prefixes`: what the programs cached of it is void */
-	__u32 reserved;	      /* 0 */
+	__u32 keeps_routes;   /* 1: the kernel's routes of aa-steer's protocol are this gateway's */
 	char name[NAME_BYTES];
 };
 

@@ -38,11 +38,11 @@
 #define NO_PREFIX     0xfffffffeu /* a destination that no prefix holds */
 
 /*
- * path: stack. The mark that sends a packet to its tunnel's routing table: STACK_MARK | index of the table. All 32 bits
- * are written, and matched under STACK_MARK_MASK.
+ * path: stack. The mark that sends a packet to a routing table of the same number, which leads to its tunnel or remote
+ * instance: the base and its index. All 32 bits are written and matched.
  */
-#define STACK_MARK	  0xaa570000u
-#define STACK_MARK_MASK	  0xffffffffu
-#define MAX_STACK_TUNNELS 256 /* the kernel walks its rules one by one */
+#define STACK_MARK_TUNNEL   0xaa570000u
+#define STACK_MARK_INSTANCE 0xaa560000u
+#define MAX_STACK_TUNNELS   256 /* of both together: the kernel walks its rules one by one */
 
 #endif

@@ -34,6 +34,14 @@ at() # namespace command...: not by `ip netns exec`, which hides the bpf filesys
 	nsenter --net="/var/run/netns/$namespace" "$@"
 }
 
+# as `at`, for what runs on: become namespace command... & pid=$!
+become()
+{
+	local namespace=$1
+	shift
+	exec nsenter --net="/var/run/netns/$namespace" "$@"
+}
+
 steer() { at "$gateway" "$root/build/aa-steer" "$@"; }
 
 say() { printf '# %s\n' "$*"; }
@@ -161,8 +169,7 @@ config_write_large() # where in0 is: 10,000 connections, five prefixes each
 
 daemon_start()
 {
-	# Not by at(): $! is to be the daemon itself, to be killed.
-	nsenter --net="/var/run/netns/$gateway" "${AA_STEERD:-$root/build/aa-steerd}" -c "$config" >>"$work/daemon.log" 2>&1 &
+	become "$gateway" "${AA_STEERD:-$root/build/aa-steerd}" -c "$config" >>"$work/daemon.log" 2>&1 &
 	daemon=$!
 	eventually 20 answers
 }
@@ -219,7 +226,7 @@ background() # pid-variable namespace command...: returns when the program says 
 	local variable=$1 namespace=$2 line fd pipe=$work/ready
 	shift 2
 	mkfifo "$pipe"
-	nsenter --net="/var/run/netns/$namespace" "$@" >"$pipe" 2>>"$work/tools.log" &
+	become "$namespace" "$@" >"$pipe" 2>>"$work/tools.log" &
 	printf -v "$variable" %s $!
 	exec {fd}<"$pipe"
 	read -rt 30 line <&"$fd" || { cat "$work/tools.log" >&2; return 1; }

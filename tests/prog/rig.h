@@ -142,8 +142,10 @@ static inline void rig_row(uint32_t number, unsigned first, unsigned members)
 static inline void rig_egress(struct egress *egress, uint32_t kind, uint32_t number, const uint8_t *hop,
 			      const uint8_t *own)
 {
-	*egress = (struct egress){
-		.ifindex = TUNNEL_IFINDEX(number), .mtu_bytes = MTU_BYTES, .kind = kind, .mark = STACK_MARK + number};
+	*egress = (struct egress){.ifindex = TUNNEL_IFINDEX(number),
+				  .mtu_bytes = MTU_BYTES,
+				  .kind = kind,
+				  .mark = STACK_MARK_TUNNEL + number};
 	memcpy(egress->next_hop_mac, hop, sizeof(egress->next_hop_mac));
 	memcpy(egress->source_mac, own, sizeof(egress->source_mac));
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/netlink.h>
 #include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
@@ -234,7 +235,7 @@ static void test_apply__ipv6_group_in_use_is_never_rewritten(void **state)
 	assert_int_equal(apply(fixture, 0, prefixes, 2, 2), 0);
 	assert_true(shows("ip -6 route", "2001:db8:1::/48 nhid 2868903937"));
 	assert_int_equal(apply(fixture, 0, prefixes, 2, 1), 0);
-	assert_true(shows("ip -6 route", "2001:db8:1::/48 nhid 2868924449"));
+	assert_true(shows("ip -6 route", "2001:db8:1::/48 nhid 2868924961"));
 	assert_true(shows("ip route", "192.168.0.0/16 nhid 2868903936"));
 	assert_int_equal(netns_count_lines("ip nexthop | grep group"), 2);
 	assert_int_equal(netns_count_lines("ip -6 route show 2001:db8:1::/48 | grep nhid"), 1);
@@ -628,7 +629,7 @@ static void test_flush__leaves_nothing_of_ours(void **state)
 					    prefix("::/0")};
 
 	netns_do("ip route add default dev t3 metric 100");
-	fixture->egress[3].mark = ROUTES_STACK_TABLE + 7;
+	fixture->egress[3].mark = STACK_MARK_TUNNEL + 7;
 	assert_int_equal(apply(fixture, 0, prefixes, 4, 2), 0);
 	assert_int_equal(routes_apply_mark(fixture->routes, &fixture->egress[3]), 0);
 	reopen(fixture);
@@ -669,7 +670,7 @@ static void test_mark__leads_into_its_egress_or_nowhere(void **state)
 	struct fixture *fixture = *state;
 	struct config_address prefixes[] = {prefix("192.168.0.0/16"), prefix("2001:db8:1::/48")};
 
-	fixture->egress[1].mark = ROUTES_STACK_TABLE + 1;
+	fixture->egress[1].mark = STACK_MARK_TUNNEL + 1;
 	assert_int_equal(apply(fixture, 0, prefixes, 2, 1), 0);
 	assert_int_equal(routes_apply_mark(fixture->routes, &fixture->egress[1]), 0);
 	assert_int_equal(routes_apply_mark(fixture->routes, &fixture->egress[1]), 0);
@@ -682,16 +683,35 @@ static void test_mark__leads_into_its_egress_or_nowhere(void **state)
 	netns_do("ip link set t1 up");
 	assert_true(await_goes(fixture, "192.168.1.1 mark 0xaa570001", "dev t1"));
 	assert_true(await_goes(fixture, "2001:db8:1::1 mark 0xaa570001", "dev t1"));
-	assert_int_equal(routes_remove_mark(fixture->routes, ROUTES_STACK_TABLE + 1), 0);
+	assert_int_equal(routes_remove_mark(fixture->routes, STACK_MARK_TUNNEL + 1), 0);
 	assert_true(goes("192.168.1.1 mark 0xaa570001", "dev t0"));
 	assert_int_equal(netns_count_lines("ip rule"), 3);
+}
+
+/* As many as a gateway may have, all of them under other marks at the next reload. */
+static void test_mark__all_can_be_replaced(void **state)
+{
+	struct fixture *fixture = *state;
+	uint32_t i;
+
+	for (i = 0; i < 2 * MAX_STACK_TUNNELS; i++) {
+		fixture->egress[0].mark = STACK_MARK_TUNNEL + 200 * i;
+		assert_int_equal(routes_apply_mark(fixture->routes, &fixture->egress[0]), 0);
+	}
+	assert_int_equal(netns_count_lines("ip rule show | grep -c fwmark | grep -x 512"), 1);
+	fixture->egress[0].mark = STACK_MARK_INSTANCE;
+	assert_int_equal(routes_apply_mark(fixture->routes, &fixture->egress[0]), -ENOSPC);
+	assert_int_equal(routes_remove_mark(fixture->routes, STACK_MARK_TUNNEL + 200), 0);
+	assert_int_equal(routes_apply_mark(fixture->routes, &fixture->egress[0]), 0);
+	assert_true(goes("192.168.1.1 mark 0xaa560000", "dev t0"));
+	assert_int_equal(routes_errors(fixture->routes), 0);
 }
 
 static void test_mark__deleted_rule_comes_back(void **state)
 {
 	struct fixture *fixture = *state;
 
-	fixture->egress[1].mark = ROUTES_STACK_TABLE + 1;
+	fixture->egress[1].mark = STACK_MARK_TUNNEL + 1;
 	assert_int_equal(routes_apply_mark(fixture->routes, &fixture->egress[1]), 0);
 	netns_do("ip rule del prio 170");
 	assert_true(await_goes(fixture, "192.168.1.1 mark 0xaa570001", "dev t1"));
@@ -772,6 +792,7 @@ int main(void)
 		TEST(test_flush__leaves_nothing_of_ours),
 		TEST(test_default__takes_forwarded_packets_only),
 		TEST(test_mark__leads_into_its_egress_or_nowhere),
+		TEST(test_mark__all_can_be_replaced),
 		TEST(test_mark__deleted_rule_comes_back),
 		TEST(test_apply__many_connections_change_members),
 	};

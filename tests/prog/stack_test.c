@@ -17,7 +17,7 @@ static void assert_marked(const struct frame *frame, uint32_t tunnel)
 	reset_counters();
 	run = run_tc(frame);
 	assert_int_equal(run.verdict, TC_ACT_UNSPEC);
-	assert_int_equal(run.mark, STACK_MARK + tunnel);
+	assert_int_equal(run.mark, STACK_MARK_TUNNEL + tunnel);
 	assert_unchanged(run, *frame);
 	assert_int_equal(passes_of(PASS_to_stack), 1);
 	assert_int_equal(tx_packets(tunnel), 1);
