@@ -107,6 +107,14 @@ static bool depends_on(const struct steerd *steerd, const struct model_tunnel *t
 	return tunnel->if_id && !links_by_index(steerd->links, tunnel->unit.lower_ifindex);
 }
 
+/* Nothing of routes is before the store of a failure: failsafe.c passes over what is down. */
+static void tunnel_changed(struct steerd *steerd, struct model_tunnel *tunnel, const struct link *link)
+{
+	tunnel_device(steerd, steerd->model, tunnel, link);
+	failsafe_mark_tunnel(steerd, tunnel);
+	judge_tunnel(tunnel);
+}
+
 /* A NIC that may be under tunnels came, went or changed. */
 static void tunnels_above_changed(struct steerd *steerd, const struct link *nic)
 {
@@ -116,10 +124,8 @@ static void tunnels_above_changed(struct steerd *steerd, const struct link *nic)
 		struct model_tunnel *tunnel = &model->tunnels[t];
 		const struct link *link = links_by_index(steerd->links, tunnel->unit.ifindex);
 
-		if (!link || !depends_on(steerd, tunnel, nic))
-			continue;
-		tunnel_device(steerd, model, tunnel, link);
-		judge_tunnel(tunnel);
+		if (link && depends_on(steerd, tunnel, nic))
+			tunnel_changed(steerd, tunnel, link);
 	}
 }
 
@@ -168,13 +174,10 @@ void facts_link_changed(struct steerd *steerd, const struct link *link)
 	struct model_tunnel *tunnel = model_tunnel_by_device(steerd->model, link->name);
 
 	renamed_away(steerd, link);
-	if (tunnel) {
-		tunnel_device(steerd, steerd->model, tunnel, link);
-		failsafe_mark_tunnel(steerd, tunnel);
-		judge_tunnel(tunnel);
-	} else {
+	if (tunnel)
+		tunnel_changed(steerd, tunnel, link);
+	else
 		dependents_changed(steerd, link);
-	}
 	steerd_unsettle(steerd);
 }
 
@@ -355,8 +358,8 @@ void facts_own_address(struct steerd *steerd, const struct model *model, struct 
 	}
 	if (!addresses_is_own(steerd->addresses, &address) && !is_configured(model, &address))
 		datapath_remove_prefix(datapath, &address);
-	if (addresses_is_own(steerd->addresses, &wanted.network) && wanted.network.length == 128)
-		return;
+	if (wanted.network.length == 128)
+		return; /* it is the address itself */
 	addresses_each(steerd->addresses, count_network, &wanted);
 	if (!wanted.count && !is_configured(model, &wanted.network))
 		datapath_remove_prefix(datapath, &wanted.network);

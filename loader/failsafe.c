@@ -2,7 +2,8 @@
 /*
  * The fail-safe path follows the model: what routes.h is asked to keep for each connection.
  *
- * Runs when states have settled, behind every failover and never on its way.
+ * Runs when states have settled, behind every failover and never on its way. Marks of path: stack go before the use of
+ * what comes up, too.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -118,7 +119,7 @@ static void mark_apply(struct steerd *steerd, const struct unit *unit, const str
 {
 	int err;
 
-	if (!steerd->routes || steerd->model->config->path != PATH_STACK || !unit->ifindex)
+	if (!steerd->routes || steerd->model->config->path != PATH_STACK || !is_ready(unit))
 		return;
 	err = routes_apply_mark(steerd->routes, egress);
 	if (err)
