@@ -58,22 +58,27 @@ static int tcx_attach(const struct pins *pins, const char *name, int program_fd,
 	return err;
 }
 
-/*
- * The handle of this gateway's filter. 0: it has none; then *ret_unused is one to take, 0 where all are taken.
- */
+/* The program of the filter of this handle, in *ret_program. -EINVAL: the interface has no clsact. */
+static int clsact_program(const struct bpf_tc_hook *hook, __u32 handle, __u32 *ret_program)
+{
+	LIBBPF_OPTS(bpf_tc_opts, filter, .priority = FILTER_PRIORITY, .handle = handle);
+	int err = bpf_tc_query(hook, &filter);
+
+	*ret_program = filter.prog_id;
+	return err;
+}
+
+/* The handle of this gateway's filter. 0: it has none; then *ret_unused is one to take, 0 where all are taken. */
 static __u32 clsact_find(const struct pins *pins, enum attach_tc_program program, const struct bpf_tc_hook *hook,
 			 __u32 *ret_unused)
 {
-	__u32 handle = program + 1;
+	__u32 handle = program + 1, found;
 	int err = 0;
 
 	*ret_unused = 0;
-	/* -EINVAL: the interface has no clsact. */
 	for (int i = 0; i < FILTER_GATEWAYS && err != -EINVAL; i++, handle += ATTACH_TC_PROGRAMS) {
-		LIBBPF_OPTS(bpf_tc_opts, filter, .priority = FILTER_PRIORITY, .handle = handle);
-
-		err = bpf_tc_query(hook, &filter);
-		if (!err && attach_is_ours(pins, filter.prog_id, program_names[program]))
+		err = clsact_program(hook, handle, &found);
+		if (!err && attach_is_ours(pins, found, program_names[program]))
 			return handle;
 		if (err && !*ret_unused)
 			*ret_unused = handle;
@@ -113,7 +118,7 @@ static bool is_others(const struct pins *pins, __u32 program_id, char ret_gatewa
 bool attach_tc_shared(const struct pins *pins, int ifindex, char ret_gateway[NAME_BYTES])
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	__u32 programs[TCX_PROGRAMS], count = TCX_PROGRAMS, handle = ATTACH_STEER_TC + 1;
+	__u32 programs[TCX_PROGRAMS], count = TCX_PROGRAMS, handle = ATTACH_STEER_TC + 1, found;
 
 	/* What it is asked for as a descriptor is an interface to TCX. */
 	if (bpf_prog_query(ifindex, (enum bpf_attach_type)TCX_INGRESS, 0, NULL, programs, &count))
@@ -122,10 +127,8 @@ bool attach_tc_shared(const struct pins *pins, int ifindex, char ret_gateway[NAM
 		if (is_others(pins, programs[i], ret_gateway))
 			return true;
 	for (int i = 0, err = 0; i < FILTER_GATEWAYS && err != -EINVAL; i++, handle += ATTACH_TC_PROGRAMS) {
-		LIBBPF_OPTS(bpf_tc_opts, filter, .priority = FILTER_PRIORITY, .handle = handle);
-
-		err = bpf_tc_query(&hook, &filter);
-		if (!err && is_others(pins, filter.prog_id, ret_gateway))
+		err = clsact_program(&hook, handle, &found);
+		if (!err && is_others(pins, found, ret_gateway))
 			return true;
 	}
 	return false;

@@ -386,6 +386,18 @@ static bool two_are_missing(void *context)
 	return routes_errors(((struct fixture *)context)->routes) == 2;
 }
 
+/* Somebody's routes into t3 stand where ours into t0 did, and are left alone until they go. */
+static void assert_places_are_theirs(struct fixture *fixture)
+{
+	assert_true(netns_await(fixture->loop, two_are_missing, fixture));
+	assert_true(goes("192.168.1.1", "dev t3"));
+	assert_true(goes("2001:db8:1::1", "dev t3"));
+	netns_do("ip route del 192.168.0.0/16 dev t3 && ip -6 route del 2001:db8:1::/48 dev t3");
+	assert_true(await_goes(fixture, "192.168.1.1", "dev t0"));
+	assert_true(await_goes(fixture, "2001:db8:1::1", "dev t0"));
+	assert_int_equal(routes_errors(fixture->routes), 0);
+}
+
 static void test_apply__place_that_was_lost_to_others_is_theirs(void **state)
 {
 	struct fixture *fixture = *state;
@@ -396,13 +408,7 @@ static void test_apply__place_that_was_lost_to_others_is_theirs(void **state)
 	netns_do("ip link set t0 down");
 	netns_do("ip route add 192.168.0.0/16 dev t3 metric 50 && ip -6 route add 2001:db8:1::/48 dev t3 metric 50");
 	netns_do("ip link set t0 up");
-	assert_true(netns_await(fixture->loop, two_are_missing, fixture));
-	assert_true(goes("192.168.1.1", "dev t3"));
-	assert_true(goes("2001:db8:1::1", "dev t3"));
-	netns_do("ip route del 192.168.0.0/16 dev t3 && ip -6 route del 2001:db8:1::/48 dev t3");
-	assert_true(await_goes(fixture, "192.168.1.1", "dev t0"));
-	assert_true(await_goes(fixture, "2001:db8:1::1", "dev t0"));
-	assert_int_equal(routes_errors(fixture->routes), 0);
+	assert_places_are_theirs(fixture);
 }
 
 static void test_watch__place_that_others_write_over_is_theirs(void **state)
@@ -413,13 +419,7 @@ static void test_watch__place_that_others_write_over_is_theirs(void **state)
 	assert_int_equal(apply(fixture, 0, prefixes, 2, 1), 0);
 	netns_do("ip route replace 192.168.0.0/16 dev t3 metric 50");
 	netns_do("ip -6 route replace 2001:db8:1::/48 dev t3 metric 50");
-	assert_true(netns_await(fixture->loop, two_are_missing, fixture));
-	assert_true(goes("192.168.1.1", "dev t3"));
-	assert_true(goes("2001:db8:1::1", "dev t3"));
-	netns_do("ip route del 192.168.0.0/16 dev t3 && ip -6 route del 2001:db8:1::/48 dev t3");
-	assert_true(await_goes(fixture, "192.168.1.1", "dev t0"));
-	assert_true(await_goes(fixture, "2001:db8:1::1", "dev t0"));
-	assert_int_equal(routes_errors(fixture->routes), 0);
+	assert_places_are_theirs(fixture);
 }
 
 static void test_watch__route_beside_ours_that_others_replace_is_not_ours(void **state)
