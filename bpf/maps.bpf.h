@@ -19,6 +19,7 @@
 #include "../maps/limits.h"
 #include "../maps/prefixes.h"
 #include "../maps/reasons.h"
+#include "../maps/sessions.h"
 #include "../maps/tunnels.h"
 
 /* Set by aa-steerd between open and load; constants to the verifier, so that what they rule out is not even loaded. */
@@ -138,5 +139,47 @@ struct {
 	__type(key, __u32);
 	__type(value, struct passes);
 } passes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_SESSIONS);
+	__type(key, __u32);
+	__type(value, struct session_config);
+} session_configs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_SESSIONS);
+	__type(key, __u32);
+	__type(value, struct session);
+} sessions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_SESSIONS);
+	__type(key, __u32);
+	__type(value, struct session_timer);
+} session_timers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_SESSIONS);
+	__type(key, struct session_peer_key);
+	__type(value, __u32);
+} session_peers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, SESSION_EVENTS_BYTES);
+} session_events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct probe_rejects);
+} probe_rejects SEC(".maps");
 
 #endif

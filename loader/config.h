@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "../maps/limits.h"
+#include "../maps/sessions.h"
 
 enum config_mode { MODE_ACTIVE_ACTIVE, MODE_ACTIVE_STANDBY };
 enum config_path { PATH_FAST, PATH_STACK };
@@ -26,12 +27,32 @@ struct config_address {
 	bool is_ipv4;
 };
 
+/* How an instance or a tunnel is asked whether it lives. */
+struct config_probe {
+	enum session_kind kind; /* SESSION_NONE: it is not asked, and stands or falls by its link, SA and neighbour */
+	bool has_local;
+	struct config_address
+		local; /* our address; without has_local, the one that the box has on the way to the peer */
+	struct config_address peer; /* of an instance, unless it says so, its next hop */
+	uint64_t interval_ns;
+	uint8_t multiplier;
+	uint64_t hold_ns;     /* what failed answers for this long before it is used again ... */
+	uint64_t hold_max_ns; /* ... twice as long after each flap, but no longer than this */
+	bool multihop;	      /* BFD over routers, on UDP 4784 */
+	enum session_auth auth;
+	uint8_t key_id;
+	uint8_t key_bytes; /* 0 without authentication */
+	uint8_t key[SESSION_KEY_BYTES];
+	unsigned line;
+};
+
 struct config_instance {
 	char name[NAME_BYTES];
 	struct config_address public;
 	bool remote;		   /* `via` and `dev` are given: another box */
 	struct config_address via; /* remote only: its next hop ... */
 	char dev[IFNAMSIZ];	   /* ... behind this NIC */
+	struct config_probe probe; /* remote only */
 	unsigned line;
 };
 
@@ -42,6 +63,7 @@ struct config_tunnel {
 	bool has_via;		   /* the device is Ethernet-like ... */
 	struct config_address via; /* ... and this is the next hop behind it */
 	uint16_t weight;	   /* MIN_WEIGHT..MAX_WEIGHT */
+	struct config_probe probe; /* of a local instance's tunnel only */
 	unsigned line;
 };
 

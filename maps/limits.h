@@ -8,7 +8,7 @@
 #ifndef MAPS_LIMITS_H
 #define MAPS_LIMITS_H
 
-#define MAP_ABI_VERSION 2
+#define MAP_ABI_VERSION 3
 
 #define MAX_INSTANCES	 64
 #define MAX_CONNECTIONS	 10000
@@ -17,6 +17,7 @@
 #define MAX_PREFIXES	 65536 /* configured; the box's own addresses come on top, see PREFIXES_ENTRIES */
 #define MAX_INSIDE_NICS	 16
 #define MAX_OUTSIDE_NICS 16
+#define MAX_SESSIONS	 4096
 #define NAME_BYTES	 32 /* names in the maps, their terminating zero included */
 
 #define MIN_WEIGHT 1
@@ -34,6 +35,7 @@
 #define NO_CANDIDATE  0xff	  /* a row's place that names no member */
 #define NO_ROWS	      0xffffffffu /* connection.first_row: ranked packet by packet, it has no rows */
 #define NO_TUNNEL     0xffffffffu
+#define NO_SESSION    0xffffffffu
 #define NO_CONNECTION 0xffffffffu /* a prefix that is not steered: the kernel routes it */
 #define NO_PREFIX     0xfffffffeu /* a destination that no prefix holds */
 
