@@ -110,17 +110,22 @@ struct liveness {
 
 struct session {
 	struct bpf_spin_lock lock;
-	__u32 granted;	   /* 1: given more time since our own receive path had stalled; until the next answer */
-	__u64 deadline_ns; /* down then, unless an answer moves it; 0: nothing is awaited */
-	__u64 sent_ns;	   /* our last packet; 0: none yet */
-	__u64 answered_ns; /* the peer's last packet that counts; 0: none yet */
-	__u64 send_at_ns;  /* the next one is due */
-	__u64 rtt_ns;	   /* ICMP: of the last answer; 0: none yet */
-	__u64 gap_max_ns;  /* longest between two answers while it was live */
-	__u64 blind_ns;	   /* ICMP: sum of the times in which we sent too little to judge */
-	__u64 tx_at_answer_packets; /* the unit's tx_packets when the last answer came */
-	__u64 sent_packets, answered_packets,
-		replied_packets; /* replied: sent by the kernel for a daemon that was late */
+	__u32 grants;		    /* since the last answer: more time, for that our own receive path had stalled */
+	__u64 deadline_ns;	    /* down then, unless an answer moves it; 0: nothing is awaited */
+	__u64 timer_due_ns;	    /* the timer calls back then, or earlier than it must; 0: it does not run */
+	__u32 timer_cpu;	    /* and there: where the last answer came in */
+	__u32 reserved;		    /* 0 */
+	__u64 sent_ns;		    /* our last packet; 0: none yet */
+	__u64 send_at_ns;	    /* the next one is due */
+	__u64 answered_ns;	    /* the peer's last packet that counts; 0: none yet */
+	__u64 rtt_ns;		    /* ICMP: of the last answer; 0: none yet */
+	__u64 gap_max_ns;	    /* longest between two answers while it was live */
+	__u64 blind_ns;		    /* ICMP: sum of the times in which we sent too little to judge */
+	__u64 tx_at_answer_packets; /* the tunnel's tx_packets when the last answer came */
+	__u64 sent_packets;
+	__u64 answered_packets; /* the peer's that count */
+	__u64 replied_packets; /* of sent_packets: by the kernel at a packet of the peer's, at once or for a late daemon
+				*/
 	struct bfd bfd;
 	struct echo echo;
 	struct liveness liveness;
@@ -128,9 +133,6 @@ struct session {
 
 struct session_timer {
 	struct bpf_timer timer;
-	__u64 due_ns;	/* it will call back then; 0: not running */
-	__u32 cpu;	/* it was last started on this one */
-	__u32 reserved; /* 0 */
 };
 
 struct session_peer_key {
@@ -169,7 +171,7 @@ struct session_event {
 #define PROBE_REJECTS(X)                                                                                               \
 	X(no_session, "BFD from somebody who is no session's peer")                                                    \
 	X(ttl, "single hop, and TTL or hop limit is not 255 (RFC 5881)")                                               \
-	X(port, "to the other kind's port, or from a source port below 49152")                                         \
+	X(port, "to the port of single hop where multihop is configured, or the reverse")                              \
 	X(truncated, "shorter than a BFD packet, or than it says")                                                     \
 	X(version, "not version 1")                                                                                    \
 	X(length, "its length field is too small")                                                                     \
@@ -221,8 +223,8 @@ _Static_assert(sizeof(struct session_config) == 136, "session_config");
 _Static_assert(sizeof(struct bfd) == 48, "bfd");
 _Static_assert(sizeof(struct echo) == 16, "echo");
 _Static_assert(sizeof(struct liveness) == 24, "liveness");
-_Static_assert(sizeof(struct session) == 184, "session");
-_Static_assert(sizeof(struct session_timer) == 32, "session_timer");
+_Static_assert(sizeof(struct session) == 200, "session");
+_Static_assert(sizeof(struct session_timer) == 16, "session_timer");
 _Static_assert(sizeof(struct session_peer_key) == 20, "session_peer_key");
 _Static_assert(sizeof(struct session_event) == 40, "session_event");
 _Static_assert(sizeof(struct probe_rejects) == 8 * PROBE_REJECT_COUNT, "probe_rejects");
