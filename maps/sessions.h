@@ -101,7 +101,7 @@ struct echo {
 /* What a unit's health is made of: fast down, slow up. */
 struct liveness {
 	__u64 dead_since_ns; /* of the last failure; 0: there was none yet */
-	__u64 live_at_ns;    /* answers, and will be used from this moment on; 0: it does not wait for one */
+	__u64 live_at_ns;    /* answers, and is used from this moment on: ahead while it waits; 0: does not answer */
 	__u32 flaps;	     /* failures in close succession: each doubles the hold */
 	__u8 live;	     /* the unit's probe_dead is 0 */
 	__u8 was_live;	     /* ever; until then there is no hold */
