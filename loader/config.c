@@ -14,46 +14,17 @@
 #include "config_values.h"
 
 #define FILE_BYTES_MAX (64u << 20)
-#define COUNT(table)   (sizeof(table) / sizeof(*(table)))
-
-/* Reads a scalar by one of config_values.h and complains in its words. */
-#define READ_VALUE(reader, node, parse, ...)                                                                           \
-	do {                                                                                                           \
-		const char *text_ = config_reader_scalar(reader, node);                                                \
-		const char *complaint_ = text_ ? parse(text_, __VA_ARGS__) : NULL;                                     \
-		if (complaint_)                                                                                        \
-			config_reader_fault(reader, node, "'%.80s' %s", text_, complaint_);                            \
-	} while (0)
-
-/* Stores the index of the scalar among these words. */
-static void read_word(struct config_reader *reader, const yaml_node_t *node, const char *const *words, size_t count,
-		      int *ret_index)
-{
-	const char *text = config_reader_scalar(reader, node);
-	char all[128] = "";
-
-	if (!text)
-		return;
-	for (size_t i = 0; i < count; i++) {
-		if (!strcmp(text, words[i])) {
-			*ret_index = (int)i;
-			return;
-		}
-		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "", words[i]);
-	}
-	config_reader_fault(reader, node, "'%.80s' is not %s%s", text, count > 1 ? "one of " : "", all);
-}
 
 static void read_name(struct config_reader *reader, const yaml_node_t *node, char *name)
 {
-	READ_VALUE(reader, node, config_value_name, name);
+	CONFIG_READER_VALUE(reader, node, config_value_name, name);
 	if (name[0])
 		config_reader_claim(reader, &reader->names, node, name);
 }
 
 static void read_device(struct config_reader *reader, const yaml_node_t *node, char *device)
 {
-	READ_VALUE(reader, node, config_value_device, device);
+	CONFIG_READER_VALUE(reader, node, config_value_device, device);
 }
 
 /* --- gateway -------------------------------------------------------------------------------------------------------
@@ -63,7 +34,7 @@ static void gateway_name(struct config_reader *reader, const yaml_node_t *node, 
 {
 	struct config *config = target;
 
-	READ_VALUE(reader, node, config_value_name, config->name);
+	CONFIG_READER_VALUE(reader, node, config_value_name, config->name);
 }
 
 static void gateway_mode(struct config_reader *reader, const yaml_node_t *node, void *target)
@@ -71,7 +42,7 @@ static void gateway_mode(struct config_reader *reader, const yaml_node_t *node, 
 	static const char *const words[] = {"active-active", "active-standby"};
 	int index = MODE_ACTIVE_ACTIVE;
 
-	read_word(reader, node, words, COUNT(words), &index);
+	config_reader_word(reader, node, words, CONFIG_READER_COUNT(words), &index);
 	((struct config *)target)->mode = (enum config_mode)index;
 }
 
@@ -80,7 +51,7 @@ static void gateway_path(struct config_reader *reader, const yaml_node_t *node, 
 	static const char *const words[] = {"fast", "stack"};
 	int index = PATH_FAST;
 
-	read_word(reader, node, words, COUNT(words), &index);
+	config_reader_word(reader, node, words, CONFIG_READER_COUNT(words), &index);
 	((struct config *)target)->path = (enum config_path)index;
 }
 
@@ -88,14 +59,14 @@ static void gateway_routes(struct config_reader *reader, const yaml_node_t *node
 {
 	struct config *config = target;
 
-	READ_VALUE(reader, node, config_value_bool, &config->install_routes);
+	CONFIG_READER_VALUE(reader, node, config_value_bool, &config->install_routes);
 }
 
 static void gateway_seed(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
 	struct config *config = target;
 
-	READ_VALUE(reader, node, config_value_number, &config->hash_seed);
+	CONFIG_READER_VALUE(reader, node, config_value_number, &config->hash_seed);
 }
 
 static void inside_read(struct config_reader *reader, const yaml_node_t *node, void *target)
@@ -145,7 +116,7 @@ static void read_gateway(struct config_reader *reader, const yaml_node_t *node, 
 		{"hash-seed", false, gateway_seed},
 	};
 
-	config_reader_mapping(reader, node, fields, COUNT(fields), target);
+	config_reader_mapping(reader, node, fields, CONFIG_READER_COUNT(fields), target);
 }
 
 /* --- instances -----------------------------------------------------------------------------------------------------
@@ -160,7 +131,7 @@ static void instance_public(struct config_reader *reader, const yaml_node_t *nod
 {
 	struct config_instance *instance = target;
 
-	READ_VALUE(reader, node, config_value_host, &instance->public);
+	CONFIG_READER_VALUE(reader, node, config_value_host, &instance->public);
 }
 
 static void instance_via(struct config_reader *reader, const yaml_node_t *node, void *target)
@@ -168,7 +139,7 @@ static void instance_via(struct config_reader *reader, const yaml_node_t *node, 
 	struct config_instance *instance = target;
 
 	instance->remote = true;
-	READ_VALUE(reader, node, config_value_host, &instance->via);
+	CONFIG_READER_VALUE(reader, node, config_value_host, &instance->via);
 }
 
 static void instance_dev(struct config_reader *reader, const yaml_node_t *node, void *target)
@@ -187,7 +158,7 @@ static void instance_read(struct config_reader *reader, const yaml_node_t *node,
 	struct config_instance *instance = target;
 
 	instance->line = (unsigned)node->start_mark.line + 1;
-	config_reader_mapping(reader, node, fields, COUNT(fields), instance);
+	config_reader_mapping(reader, node, fields, CONFIG_READER_COUNT(fields), instance);
 	if (instance->remote && !instance->dev[0])
 		config_reader_fault(reader, node, "'via' without 'dev'; name the NIC that the next hop is behind");
 	if (!instance->remote && instance->dev[0])
@@ -224,7 +195,7 @@ static void tunnel_instance(struct config_reader *reader, const yaml_node_t *nod
 	struct config_tunnel *tunnel = target;
 	char name[NAME_BYTES] = "";
 
-	READ_VALUE(reader, node, config_value_name, name);
+	CONFIG_READER_VALUE(reader, node, config_value_name, name);
 	if (name[0])
 		config_check_reference(reader, node, tunnel, name);
 }
@@ -243,14 +214,14 @@ static void tunnel_via(struct config_reader *reader, const yaml_node_t *node, vo
 	struct config_tunnel *tunnel = target;
 
 	tunnel->has_via = true;
-	READ_VALUE(reader, node, config_value_host, &tunnel->via);
+	CONFIG_READER_VALUE(reader, node, config_value_host, &tunnel->via);
 }
 
 static void tunnel_weight(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
 	uint64_t weight = 100;
 
-	READ_VALUE(reader, node, config_value_number, &weight);
+	CONFIG_READER_VALUE(reader, node, config_value_number, &weight);
 	if (weight < MIN_WEIGHT || weight > MAX_WEIGHT)
 		config_reader_fault(reader, node, "%llu is out of range; weights are %d..%d",
 				    (unsigned long long)weight, MIN_WEIGHT, MAX_WEIGHT);
@@ -268,7 +239,7 @@ static void tunnel_read(struct config_reader *reader, const yaml_node_t *node, v
 
 	tunnel->line = (unsigned)node->start_mark.line + 1;
 	tunnel->weight = 100;
-	config_reader_mapping(reader, node, fields, COUNT(fields), tunnel);
+	config_reader_mapping(reader, node, fields, CONFIG_READER_COUNT(fields), tunnel);
 }
 
 static void connection_name(struct config_reader *reader, const yaml_node_t *node, void *target)
@@ -282,7 +253,7 @@ static void connection_affinity(struct config_reader *reader, const yaml_node_t 
 	int index = 0;
 
 	(void)target;
-	read_word(reader, node, words, COUNT(words), &index);
+	config_reader_word(reader, node, words, CONFIG_READER_COUNT(words), &index);
 }
 
 static void prefix_read(struct config_reader *reader, const yaml_node_t *node, void *target)
@@ -291,7 +262,7 @@ static void prefix_read(struct config_reader *reader, const yaml_node_t *node, v
 	char complaint[CONFIG_COMPLAINT_BYTES], text[CONFIG_ADDRESS_TEXT];
 	struct config_address network = {.length = 255};
 
-	READ_VALUE(reader, node, config_value_network, &network, complaint);
+	CONFIG_READER_VALUE(reader, node, config_value_network, &network, complaint);
 	if (network.length == 255)
 		return;
 	*prefix = network;
@@ -344,7 +315,7 @@ static void connection_read(struct config_reader *reader, const yaml_node_t *nod
 	struct config_connection *connection = target;
 
 	connection->line = (unsigned)node->start_mark.line + 1;
-	config_reader_mapping(reader, node, fields, COUNT(fields), connection);
+	config_reader_mapping(reader, node, fields, CONFIG_READER_COUNT(fields), connection);
 }
 
 static void read_connections(struct config_reader *reader, const yaml_node_t *node, void *target)
@@ -373,7 +344,7 @@ static void root_read(struct config_reader *reader, const yaml_node_t *root)
 		{"connections", false, read_connections},
 	};
 
-	config_reader_mapping(reader, root, fields, COUNT(fields), reader->config);
+	config_reader_mapping(reader, root, fields, CONFIG_READER_COUNT(fields), reader->config);
 	config_check(reader);
 }
 

@@ -70,6 +70,24 @@ const char *config_reader_scalar(struct config_reader *reader, const yaml_node_t
 	return text;
 }
 
+void config_reader_word(struct config_reader *reader, const yaml_node_t *node, const char *const *words, size_t count,
+			int *ret_index)
+{
+	const char *text = config_reader_scalar(reader, node);
+	char all[128] = "";
+
+	if (!text)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(text, words[i])) {
+			*ret_index = (int)i;
+			return;
+		}
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "", words[i]);
+	}
+	config_reader_fault(reader, node, "'%.80s' is not %s%s", text, count > 1 ? "one of " : "", all);
+}
+
 /* Appends to the path; returns its old length, to be cut back to. */
 static size_t path_push(struct config_reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -16,6 +16,18 @@
 
 #define CONFIG_PATH_BYTES 256
 
+/* Entries of a table of fields or words. */
+#define CONFIG_READER_COUNT(table) (sizeof(table) / sizeof(*(table)))
+
+/* Reads a scalar by one of config_values.h and complains in its words. */
+#define CONFIG_READER_VALUE(reader, node, parse, ...)                                                                  \
+	do {                                                                                                           \
+		const char *text_ = config_reader_scalar(reader, node);                                                \
+		const char *complaint_ = text_ ? parse(text_, __VA_ARGS__) : NULL;                                     \
+		if (complaint_)                                                                                        \
+			config_reader_fault(reader, node, "'%.80s' %s", text_, complaint_);                            \
+	} while (0)
+
 /* A text that may stand only once among its kind, and where it stood. */
 struct config_claim {
 	char text[CONFIG_ADDRESS_TEXT];
@@ -60,6 +72,10 @@ void config_reader_fault(struct config_reader *reader, const yaml_node_t *node, 
 
 /* The text of a scalar, or NULL and a fault. */
 const char *config_reader_scalar(struct config_reader *reader, const yaml_node_t *node);
+
+/* Stores the index of the scalar among these words, or leaves it and adds a fault. */
+void config_reader_word(struct config_reader *reader, const yaml_node_t *node, const char *const *words, size_t count,
+			int *ret_index);
 
 /* Reads a mapping by its fields; count of them. */
 void config_reader_mapping(struct config_reader *reader, const yaml_node_t *node, const struct config_field *fields,
