@@ -6,10 +6,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config_check.h"
+#include "config_probe.h"
 #include "config_reader.h"
 #include "config_values.h"
 
@@ -150,10 +152,8 @@ static void instance_dev(struct config_reader *reader, const yaml_node_t *node, 
 static void instance_read(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
 	static const struct config_field fields[] = {
-		{"name", true, instance_name},
-		{"public", true, instance_public},
-		{"via", false, instance_via},
-		{"dev", false, instance_dev},
+		{"name", true, instance_name}, {"public", true, instance_public},	   {"via", false, instance_via},
+		{"dev", false, instance_dev},  {"probe", false, config_probe_of_instance},
 	};
 	struct config_instance *instance = target;
 
@@ -232,13 +232,15 @@ static void tunnel_weight(struct config_reader *reader, const yaml_node_t *node,
 static void tunnel_read(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
 	static const struct config_field fields[] = {
-		{"name", true, tunnel_name}, {"instance", true, tunnel_instance}, {"device", false, tunnel_device},
-		{"via", false, tunnel_via},  {"weight", false, tunnel_weight},
+		{"name", true, tunnel_name},	  {"instance", true, tunnel_instance},
+		{"device", false, tunnel_device}, {"via", false, tunnel_via},
+		{"weight", false, tunnel_weight}, {"probe", false, config_probe_of_tunnel},
 	};
 	struct config_tunnel *tunnel = target;
 
 	tunnel->line = (unsigned)node->start_mark.line + 1;
 	tunnel->weight = 100;
+	tunnel->instance = UINT_MAX; /* until the one is found that it names */
 	config_reader_mapping(reader, node, fields, CONFIG_READER_COUNT(fields), tunnel);
 }
 
@@ -407,9 +409,11 @@ static int document_read(struct config_reader *reader)
 	return reader->out_of_memory ? -ENOMEM : 0;
 }
 
-int config_parse(const char *text, size_t length, struct config **ret_config, struct config_faults *faults)
+static int text_parse(const char *text, size_t length, bool reads_key_files, struct config **ret_config,
+		      struct config_faults *faults)
 {
-	struct config_reader reader = {.faults = faults, .config = calloc(1, sizeof(struct config))};
+	struct config_reader reader = {
+		.faults = faults, .config = calloc(1, sizeof(struct config)), .reads_key_files = reads_key_files};
 	yaml_parser_t parser;
 	int err = 0;
 
@@ -437,6 +441,11 @@ int config_parse(const char *text, size_t length, struct config **ret_config, st
 	else
 		*ret_config = reader.config;
 	return err;
+}
+
+int config_parse(const char *text, size_t length, struct config **ret_config, struct config_faults *faults)
+{
+	return text_parse(text, length, false, ret_config, faults);
 }
 
 static int file_read(const char *path, char **ret_text, size_t *ret_length)
@@ -481,7 +490,7 @@ int config_load(const char *path, struct config **ret_config, struct config_faul
 		config_faults_add(faults, 0, 0, "cannot be read: %s", strerror(-err));
 		return err;
 	}
-	err = config_parse(text, length, ret_config, faults);
+	err = text_parse(text, length, true, ret_config, faults);
 	free(text);
 	return err;
 }

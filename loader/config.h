@@ -2,8 +2,8 @@
 /*
  * The configuration as a value: what aa-steer.yaml says, checked and complete, and nothing about what runs.
  *
- * Pure: reads text, allocates, knows no kernel. Called by main at start, by control at reload, by --check, by tests and
- * the fuzzer.
+ * Pure: reads text and files, allocates, knows no kernel. Called by main at start, by control at reload, by --check, by
+ * tests and the fuzzer.
  */
 #ifndef LOADER_CONFIG_H
 #define LOADER_CONFIG_H
@@ -106,13 +106,17 @@ struct config_faults {
 };
 
 /*
- * Reads a whole configuration file. On success stores a config at *ret_config, to be freed by config_free(). Every
- * fault of the file is added to *faults (initialise with zero, free with config_faults_free()). Returns 0; -EINVAL if
- * there is any fault; -errno if the file cannot be read (one fault says so).
+ * Reads a whole configuration file, and those that it names for the keys of probes. On success stores a config at
+ * *ret_config, to be freed by config_free(). Every fault of the file is added to *faults (initialise with zero, free
+ * with config_faults_free()). Returns 0; -EINVAL if there is any fault; -errno if the file cannot be read (one fault
+ * says so).
  */
 int config_load(const char *path, struct config **ret_config, struct config_faults *faults);
 
-/* The same from memory; text need not be zero-terminated. */
+/*
+ * The same from memory; text need not be zero-terminated. Opens no file: where a probe has a key-file, its key is left
+ * empty (key_bytes 0).
+ */
 int config_parse(const char *text, size_t length, struct config **ret_config, struct config_faults *faults);
 
 void config_free(struct config *config);

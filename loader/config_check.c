@@ -29,6 +29,27 @@ void config_check_reference(struct config_reader *reader, const yaml_node_t *nod
 	snprintf(reference->path, sizeof(reference->path), "%.*s", (int)sizeof(reference->path) - 1, reader->path);
 }
 
+void config_check_probe(struct config_reader *reader, const yaml_node_t *node, const struct config_probe_site *given)
+{
+	struct config_probe_site *site;
+
+	if (reader->probe_count == reader->probe_room) {
+		size_t room = reader->probe_room ? 2 * reader->probe_room : 64;
+		struct config_probe_site *grown = realloc(reader->probes, room * sizeof(*grown));
+
+		if (!grown) {
+			reader->out_of_memory = true;
+			return;
+		}
+		reader->probes = grown;
+		reader->probe_room = room;
+	}
+	site = &reader->probes[reader->probe_count++];
+	*site = *given;
+	site->node = node;
+	snprintf(site->path, sizeof(site->path), "%.*s", (int)sizeof(site->path) - 1, reader->path);
+}
+
 static const struct config_instance *instance_find(const struct config *config, const char *name, unsigned *ret_index)
 {
 	for (size_t i = 0; i < config->instance_count; i++) {
@@ -61,6 +82,84 @@ static void reference_check(struct config_reader *reader, const struct config_re
 	if (complaint)
 		config_faults_add(reader->faults, reference->line, reference->column, "%s: instance '%s' %s",
 				  reference->path, instance->name, complaint);
+}
+
+/* A tunnel's instance, or NULL where it names none that there is. */
+static const struct config_instance *instance_of(const struct config *config, const struct config_tunnel *tunnel)
+{
+	return tunnel->instance < config->instance_count ? &config->instances[tunnel->instance] : NULL;
+}
+
+/* Is it where a probe belongs: at what leads out of this box? */
+static bool probe_belongs(struct config_reader *reader, const struct config_probe_site *site)
+{
+	const struct config_instance *instance = site->tunnel ? instance_of(reader->config, site->tunnel) : NULL;
+
+	if (instance && instance->remote) {
+		config_reader_fault(reader, site->node, "instance '%s' is remote; probe the instance instead",
+				    instance->name);
+		return false;
+	}
+	if (site->instance && !site->instance->remote) {
+		config_reader_fault(reader, site->node,
+				    "a local instance (without 'via') is not probed itself; probe its tunnels instead");
+		return false;
+	}
+	return true;
+}
+
+static void probe_addresses_check(struct config_reader *reader, const struct config_probe_site *site)
+{
+	const struct config_probe *probe = site->probe;
+	char local[CONFIG_ADDRESS_TEXT], peer[CONFIG_ADDRESS_TEXT];
+
+	if (!probe->has_local || !probe->peer.length)
+		return;
+	config_address_text(&probe->local, local);
+	config_address_text(&probe->peer, peer);
+	if (probe->local.is_ipv4 != probe->peer.is_ipv4)
+		config_reader_fault(reader, site->node, "local %s and peer %s are of different families", local, peer);
+	else if (!memcmp(probe->local.byte, probe->peer.byte, sizeof(probe->peer.byte)))
+		config_reader_fault(reader, site->node, "local and peer are both %s; give the other side's address",
+				    peer);
+}
+
+/* What answers is told by its address and the device it came in by, so these tell sessions apart. */
+static void probe_peer_claim(struct config_reader *reader, const struct config_probe_site *site)
+{
+	const char *device = site->tunnel ? site->tunnel->device : site->instance->dev;
+	char text[CONFIG_ADDRESS_TEXT], peer[CONFIG_ADDRESS_TEXT];
+
+	if (!device[0] || !site->probe->peer.length)
+		return;
+	config_address_text(&site->probe->peer, peer); /* 39 characters at most, as no IPv4-mapped one is printed */
+	snprintf(text, sizeof(text), "%.39s on %.15s", peer, device);
+	config_reader_claim(reader, &reader->peers, site->node, text);
+}
+
+static void probe_check(struct config_reader *reader, const struct config_probe_site *site)
+{
+	if (!probe_belongs(reader, site))
+		return;
+	if (site->tunnel && !site->has_peer)
+		config_reader_fault(reader, site->node, "'peer' is missing");
+	if (site->instance && !site->has_peer)
+		site->probe->peer = site->instance->via;
+	probe_addresses_check(reader, site);
+	probe_peer_claim(reader, site);
+}
+
+static void probes_check(struct config_reader *reader)
+{
+	for (size_t i = 0; i < reader->probe_count; i++) {
+		snprintf(reader->path, sizeof(reader->path), "%s", reader->probes[i].path);
+		probe_check(reader, &reader->probes[i]);
+	}
+	reader->path[0] = 0;
+	config_reader_claims_check(reader, &reader->peers, "is probed already, and answers once only");
+	if (reader->probe_count > MAX_SESSIONS)
+		config_faults_add(reader->faults, 0, 0, "%zu probes in all; %d is the most", reader->probe_count,
+				  MAX_SESSIONS);
 }
 
 static void totals_check(struct config_reader *reader)
@@ -132,6 +231,7 @@ void config_check(struct config_reader *reader)
 	config_reader_claims_check(reader, &reader->outside, "stands here already");
 	config_reader_claims_check(reader, &reader->prefixes, "leads somewhere already");
 	outside_check(reader);
+	probes_check(reader);
 	totals_check(reader);
 	for (size_t c = 0; c < config->connection_count; c++)
 		if (config->connections[c].remote)
@@ -145,5 +245,7 @@ void config_check_free(struct config_reader *reader)
 	config_reader_claims_free(&reader->devices);
 	config_reader_claims_free(&reader->outside);
 	config_reader_claims_free(&reader->prefixes);
+	config_reader_claims_free(&reader->peers);
 	free(reader->references);
+	free(reader->probes);
 }

@@ -9,6 +9,9 @@
 void config_check_reference(struct config_reader *reader, const yaml_node_t *node, struct config_tunnel *tunnel,
 			    const char *instance);
 
+/* Notes that a probe stands here, by a copy of its site, whose node and path are set here. */
+void config_check_probe(struct config_reader *reader, const yaml_node_t *node, const struct config_probe_site *site);
+
 /* Once everything is read. */
 void config_check(struct config_reader *reader);
 void config_check_free(struct config_reader *reader);

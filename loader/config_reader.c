@@ -192,6 +192,20 @@ void config_reader_mapping(struct config_reader *reader, const yaml_node_t *node
 			config_reader_fault(reader, node, "'%s' is missing", fields[i].name);
 }
 
+const char *config_reader_peek(struct config_reader *reader, const yaml_node_t *node, const char *key)
+{
+	if (node->type != YAML_MAPPING_NODE)
+		return NULL;
+	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
+		const yaml_node_t *name = node_at(reader, pair->key), *value = node_at(reader, pair->value);
+
+		if (name->type == YAML_SCALAR_NODE && value->type == YAML_SCALAR_NODE &&
+		    !strcmp((const char *)name->data.scalar.value, key))
+			return (const char *)value->data.scalar.value;
+	}
+	return NULL;
+}
+
 size_t config_reader_items(struct config_reader *reader, const yaml_node_t *node, size_t limit)
 {
 	size_t count;

@@ -48,15 +48,28 @@ struct config_reference {
 	char path[64];
 };
 
+/* A probe, and whose it is. */
+struct config_probe_site {
+	struct config_probe *probe;
+	struct config_instance *instance;   /* NULL of a tunnel's probe ... */
+	const struct config_tunnel *tunnel; /* ... and this one NULL of an instance's */
+	bool has_peer;			    /* given in the file, rightly or not */
+	const yaml_node_t *node;
+	char path[64];
+};
+
 struct config_reader {
 	yaml_document_t document;
 	bool *visited; /* by node */
 	struct config_faults *faults;
 	struct config *config;
-	char path[CONFIG_PATH_BYTES];				/* of the node that is being read */
-	struct config_claims names, devices, outside, prefixes; /* a NIC may be inside and outside both */
+	char path[CONFIG_PATH_BYTES];				       /* of the node that is being read */
+	struct config_claims names, devices, outside, prefixes, peers; /* a NIC may be inside and outside both */
 	struct config_reference *references;
 	size_t reference_count, reference_room;
+	struct config_probe_site *probes;
+	size_t probe_count, probe_room;
+	bool reads_key_files; /* else their contents are left out */
 	bool out_of_memory;
 };
 
@@ -80,6 +93,9 @@ void config_reader_word(struct config_reader *reader, const yaml_node_t *node, c
 /* Reads a mapping by its fields; count of them. */
 void config_reader_mapping(struct config_reader *reader, const yaml_node_t *node, const struct config_field *fields,
 			   size_t count, void *target);
+
+/* The scalar that a mapping has for this key, read or not; NULL where there is none. No fault. */
+const char *config_reader_peek(struct config_reader *reader, const yaml_node_t *node, const char *key);
 
 /* Items of a sequence, or 0 and a fault; more than limit is a fault too, and limit is returned. */
 size_t config_reader_items(struct config_reader *reader, const yaml_node_t *node, size_t limit);

@@ -128,6 +128,33 @@ const char *config_value_number(const char *text, uint64_t *ret_number)
 	return NULL;
 }
 
+const char *config_value_duration(const char *text, uint64_t *ret_duration_ns)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = {{"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000}};
+	char *unit;
+	unsigned long long number;
+
+	if (!isdigit((unsigned char)*text))
+		return "is not a duration; write a whole number and its unit, as 50ms";
+	errno = 0;
+	number = strtoull(text, &unit, 10);
+	if (!*unit)
+		return "has no unit; use us, ms, s or m";
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (strcmp(unit, units[i].name))
+			continue;
+		if (errno == ERANGE || number > UINT64_MAX / units[i].ns)
+			return "is longer than can be counted";
+		*ret_duration_ns = number * units[i].ns;
+		return NULL;
+	}
+	return isalpha((unsigned char)*unit) ? "has a unit that is not known; use us, ms, s or m"
+					     : "is not a duration; write a whole number and its unit, as 50ms";
+}
+
 const char *config_value_bool(const char *text, bool *ret_bool)
 {
 	static const char *const yes[] = {"true", "yes", "on"}, *const no[] = {"false", "no", "off"};

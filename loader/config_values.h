@@ -18,6 +18,8 @@ const char *config_value_name(const char *text, char ret_name[NAME_BYTES]);
 const char *config_value_device(const char *text, char ret_device[IFNAMSIZ]);
 /* Decimal, or hexadecimal after 0x. */
 const char *config_value_number(const char *text, uint64_t *ret_number);
+/* A whole number of us, ms, s or m. */
+const char *config_value_duration(const char *text, uint64_t *ret_duration_ns);
 const char *config_value_bool(const char *text, bool *ret_bool);
 
 #endif

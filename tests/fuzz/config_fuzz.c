@@ -3,10 +3,23 @@
 #include "../../loader/config.c"
 #include "../../loader/config_check.c"
 #include "../../loader/config_faults.c"
+#include "../../loader/config_probe.c"
 #include "../../loader/config_reader.c"
 #include "../../loader/config_values.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void probe_accepted(const struct config_probe *probe)
+{
+	if (probe->kind == SESSION_NONE)
+		return;
+	if (probe->peer.length != 128 || (probe->has_local && probe->local.is_ipv4 != probe->peer.is_ipv4))
+		abort();
+	if (probe->interval_ns < 3000000 || !probe->multiplier || probe->hold_max_ns < probe->hold_ns)
+		abort();
+	if (probe->key_bytes > SESSION_KEY_BYTES || (probe->auth == SESSION_AUTH_NONE && probe->key_bytes))
+		abort();
+}
 
 static void accepted(const struct config *config)
 {
@@ -14,6 +27,8 @@ static void accepted(const struct config *config)
 
 	if (!config->name[0] || !config->inside_count || !config->instance_count)
 		abort();
+	for (size_t i = 0; i < config->instance_count; i++)
+		probe_accepted(&config->instances[i].probe);
 	for (size_t c = 0; c < config->connection_count; c++) {
 		const struct config_connection *connection = &config->connections[c];
 
@@ -25,6 +40,7 @@ static void accepted(const struct config *config)
 			if (tunnel->instance >= config->instance_count || tunnel->weight < MIN_WEIGHT ||
 			    tunnel->weight > MAX_WEIGHT)
 				abort();
+			probe_accepted(&tunnel->probe);
 		}
 		tunnels += connection->tunnel_count;
 	}

@@ -16,12 +16,53 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../../loader/config.h"
 
 #define DIRECTORY "tests/config"
+
+static const char *duration_text(uint64_t ns, char buffer[32])
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = {{"m", 60000000000}, {"s", 1000000000}, {"ms", 1000000}, {"us", 1000}};
+	unsigned unit = ns ? 0 : 1;
+
+	while (ns % units[unit].ns)
+		unit++;
+	snprintf(buffer, 32, "%llu%s", (unsigned long long)(ns / units[unit].ns), units[unit].name);
+	return buffer;
+}
+
+/* Of a key, its length alone, as asterisks. */
+static void probe_write(FILE *file, const struct config_probe *probe, int indent)
+{
+	static const char *const kinds[] = {[SESSION_BFD] = "bfd", [SESSION_ICMP] = "icmp"};
+	char text[CONFIG_ADDRESS_TEXT], duration[32];
+
+	if (probe->kind == SESSION_NONE)
+		return;
+	fprintf(file, "%*sprobe:\n", indent, "");
+	indent += 2;
+	fprintf(file, "%*skind: %s\n", indent, "", kinds[probe->kind]);
+	if (probe->has_local)
+		fprintf(file, "%*slocal: '%s'\n", indent, "", config_address_text(&probe->local, text));
+	fprintf(file, "%*speer: '%s'\n", indent, "", config_address_text(&probe->peer, text));
+	fprintf(file, "%*sinterval: %s\n", indent, "", duration_text(probe->interval_ns, duration));
+	fprintf(file, "%*smultiplier: %u\n", indent, "", probe->multiplier);
+	fprintf(file, "%*shold: %s\n", indent, "", duration_text(probe->hold_ns, duration));
+	fprintf(file, "%*shold-max: %s\n", indent, "", duration_text(probe->hold_max_ns, duration));
+	if (probe->kind == SESSION_BFD)
+		fprintf(file, "%*smultihop: %s\n", indent, "", probe->multihop ? "true" : "false");
+	if (probe->auth != SESSION_AUTH_NONE)
+		fprintf(file, "%*sauth: %s\n%*skey-id: %u\n%*skey: '%.*s'\n", indent, "",
+			probe->auth == SESSION_AUTH_SHA1 ? "keyed-sha1" : "meticulous-keyed-sha1", indent, "",
+			probe->key_id, indent, "", probe->key_bytes, "********************");
+}
 
 /* The configuration as YAML again, every default written out. */
 static void config_write(FILE *file, const struct config *config)
@@ -47,6 +88,7 @@ static void config_write(FILE *file, const struct config *config)
 		if (instance->remote)
 			fprintf(file, "    via: '%s'\n    dev: %s\n", config_address_text(&instance->via, text),
 				instance->dev);
+		probe_write(file, &instance->probe, 4);
 	}
 	fprintf(file, "connections:%s\n", config->connection_count ? "" : " []");
 	for (size_t c = 0; c < config->connection_count; c++) {
@@ -65,6 +107,7 @@ static void config_write(FILE *file, const struct config *config)
 				fprintf(file, "        device: %s\n", tunnel->device);
 			if (tunnel->has_via)
 				fprintf(file, "        via: '%s'\n", config_address_text(&tunnel->via, text));
+			probe_write(file, &tunnel->probe, 8);
 		}
 	}
 }
@@ -264,6 +307,151 @@ static void test_config__ten_thousand_connections_are_read(void **state)
 	free(text);
 }
 
+/* A directory with a file `key` of these bytes and mode, and `aa-steer.yaml`, one of whose probes has that key file. */
+struct key_files {
+	char directory[64], key[128], yaml[128];
+};
+
+static void file_write(const char *path, const char *bytes, size_t length, mode_t mode)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, length, file), length);
+	fclose(file);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+static char *key_files_make(struct key_files *files, const char *bytes, size_t length, mode_t mode)
+{
+	char *text = NULL;
+
+	snprintf(files->directory, sizeof(files->directory), "/tmp/aa-steer-config-test.XXXXXX");
+	assert_non_null(mkdtemp(files->directory));
+	snprintf(files->key, sizeof(files->key), "%s/key", files->directory);
+	snprintf(files->yaml, sizeof(files->yaml), "%s/aa-steer.yaml", files->directory);
+	assert_true(asprintf(&text,
+			     "gateway: {name: g, inside: [lan0]}\n"
+			     "instances: [{name: a, public: 192.0.2.1, via: 10.0.0.2, dev: lan1, probe: {kind: bfd,\n"
+			     " auth: keyed-sha1, key-id: 1, key-file: %s}}]\n",
+			     files->key) > 0);
+	file_write(files->key, bytes, length, mode);
+	file_write(files->yaml, text, strlen(text), 0600);
+	return text;
+}
+
+static void key_files_remove(struct key_files *files)
+{
+	unlink(files->key);
+	unlink(files->yaml);
+	assert_int_equal(rmdir(files->directory), 0);
+}
+
+/* The key that is read from a file of these bytes. */
+static void key_file_is(const char *bytes, size_t length, const char *key, size_t key_bytes)
+{
+	struct config_faults faults = {0};
+	struct config *config = NULL;
+	struct key_files files;
+
+	free(key_files_make(&files, bytes, length, 0600));
+	assert_int_equal(config_load(files.yaml, &config, &faults), 0);
+	assert_int_equal(config->instances[0].probe.key_bytes, key_bytes);
+	assert_memory_equal(config->instances[0].probe.key, key, key_bytes);
+	config_free(config);
+	key_files_remove(&files);
+}
+
+/* The fault that a file of these bytes has, its position and path cut off. */
+static void key_file_fault(const char *bytes, size_t length, mode_t mode, const char *fault)
+{
+	struct config_faults faults = {0};
+	struct config *config = NULL;
+	struct key_files files;
+
+	free(key_files_make(&files, bytes, length, mode));
+	assert_int_equal(config_load(files.yaml, &config, &faults), -EINVAL);
+	assert_int_equal(faults.count, 1);
+	assert_int_equal(faults.fault[0].line, 3);
+	assert_non_null(strstr(faults.fault[0].text, "instances[0].probe.key-file: '"));
+	if (!strstr(faults.fault[0].text, fault))
+		fail_msg("%s", faults.fault[0].text);
+	config_faults_free(&faults);
+	key_files_remove(&files);
+}
+
+static void test_config__key_file_is_read_without_its_newline(void **state)
+{
+	(void)state;
+	key_file_is("secret\n", 7, "secret", 6);
+	key_file_is("secret", 6, "secret", 6);
+	key_file_is("secret\n\n", 8, "secret\n", 7);
+	key_file_is("\0\xff\n", 3, "\0\xff", 2);
+	key_file_is("12345678901234567890\n", 21, "12345678901234567890", 20);
+}
+
+static void test_config__key_file_that_will_not_do_is_a_fault(void **state)
+{
+	(void)state;
+	key_file_fault("", 0, 0600, "holds no key; keys are 1..20 bytes long");
+	key_file_fault("\n", 1, 0600, "holds no key; keys are 1..20 bytes long");
+	key_file_fault("123456789012345678901", 21, 0600, "holds more than a key; keys are 1..20 bytes long");
+	key_file_fault("12345678901234567890\n\n", 22, 0600, "holds more than a key; keys are 1..20 bytes long");
+	key_file_fault("secret\n", 7, 0644, "is open to every user; chmod 600 it, and change the key");
+}
+
+static void test_config__parsing_opens_no_key_file(void **state)
+{
+	struct config_faults faults = {0};
+	struct config *config = NULL;
+	struct key_files files;
+	char *text = key_files_make(&files, "secret\n", 7, 0644);
+
+	(void)state;
+	assert_int_equal(config_parse(text, strlen(text), &config, &faults), 0);
+	assert_int_equal(config->instances[0].probe.auth, SESSION_AUTH_SHA1);
+	assert_int_equal(config->instances[0].probe.key_bytes, 0);
+	config_free(config);
+	free(text);
+	key_files_remove(&files);
+}
+
+/* A configuration of so many tunnels with a probe. Returns NULL or its first fault, to be freed. */
+static char *parse_probes(unsigned count)
+{
+	struct config_faults faults = {0};
+	struct config *config = NULL;
+	char *text = NULL, *fault = NULL;
+	size_t length;
+	FILE *file = open_memstream(&text, &length);
+
+	fprintf(file, "gateway: {name: g, inside: [lan0]}\ninstances: [{name: a, public: 192.0.2.1}]\nconnections:\n");
+	for (unsigned c = 0; c < count; c++)
+		fprintf(file,
+			"- {name: c%u, remote: [10.0.%u.%u/32], tunnels: [{name: t%u, instance: a, device: d%u, "
+			"probe: {kind: icmp, peer: 10.9.9.9}}]}\n",
+			c, c >> 8, c & 255, c, c);
+	fclose(file);
+	if (config_parse(text, length, &config, &faults))
+		fault = strdup(faults.fault[0].text);
+	config_faults_free(&faults);
+	config_free(config);
+	free(text);
+	return fault;
+}
+
+static void test_config__probes_are_as_many_as_sessions_at_most(void **state)
+{
+	char *fault = parse_probes(MAX_SESSIONS);
+
+	(void)state;
+	assert_null(fault);
+	fault = parse_probes(MAX_SESSIONS + 1);
+	assert_non_null(fault);
+	assert_string_equal(fault, "4097 probes in all; 4096 is the most");
+	free(fault);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +461,10 @@ int main(void)
 		cmocka_unit_test(test_config__quoted_piece_is_not_cut_inside_a_character),
 		cmocka_unit_test(test_config__faults_that_are_not_told_are_owned_up_to),
 		cmocka_unit_test(test_config__ten_thousand_connections_are_read),
+		cmocka_unit_test(test_config__key_file_is_read_without_its_newline),
+		cmocka_unit_test(test_config__key_file_that_will_not_do_is_a_fault),
+		cmocka_unit_test(test_config__parsing_opens_no_key_file),
+		cmocka_unit_test(test_config__probes_are_as_many_as_sessions_at_most),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
