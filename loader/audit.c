@@ -16,6 +16,9 @@
 #include "links.h"
 #include "netfilter.h"
 
+/* A probe that gives up sooner than this takes the pauses of its own host for the peer's silence. */
+#define DETECTION_LEAST_NS 9000000ull
+
 struct audit {
 	const struct config *config;
 	json_t *findings;
@@ -107,6 +110,81 @@ static void audit_families(struct audit *audit)
 				     "route them to an IPv%d next hop; use path: fast",
 				     via->is_ipv4 ? 6 : 4, config->connections[c].name, via->is_ipv4 ? 4 : 6);
 		}
+}
+
+static const struct config_probe *probe_of(const struct config *config, const struct config_tunnel *tunnel)
+{
+	const struct config_instance *instance = &config->instances[tunnel->instance];
+
+	return instance->remote ? &instance->probe : &tunnel->probe;
+}
+
+static bool is_probed(const struct config *config, const struct config_tunnel *tunnel)
+{
+	return probe_of(config, tunnel)->kind != SESSION_NONE;
+}
+
+static void audit_probe(struct audit *audit, const char *unit, const struct config_probe *probe)
+{
+	uint64_t detection_us = probe->interval_ns * probe->multiplier / 1000;
+
+	if (probe->kind == SESSION_NONE)
+		return;
+	if (probe->multiplier == 1)
+		find(audit, AUDIT_WARNING, unit,
+		     "its probe has multiplier 1: one lost packet is a failure; 3 is usual");
+	if (detection_us < DETECTION_LEAST_NS / 1000)
+		find(audit, AUDIT_WARNING, unit,
+		     "its probe gives up after %llu.%03llu ms, which a host can stand still for even when idle: "
+		     "failures that are none; let interval times multiplier be 9ms at least",
+		     (unsigned long long)(detection_us / 1000), (unsigned long long)(detection_us % 1000));
+}
+
+/* The tunnels of one connection: all that lack a probe where another has one; the connection once where none has. */
+static void audit_unprobed(struct audit *audit, const struct config_connection *connection)
+{
+	const struct config_tunnel *probed = NULL;
+
+	for (size_t t = 0; t < connection->tunnel_count && !probed; t++)
+		if (is_probed(audit->config, &connection->tunnels[t]))
+			probed = &connection->tunnels[t];
+	if (!probed) {
+		find(audit, AUDIT_WARNING, connection->name,
+		     "no probe: a peer or an instance that dies without a word is not noticed; add probe to its "
+		     "tunnels");
+		return;
+	}
+	for (size_t t = 0; t < connection->tunnel_count; t++) {
+		const struct config_tunnel *tunnel = &connection->tunnels[t];
+		const struct config_instance *instance = &audit->config->instances[tunnel->instance];
+
+		if (!is_probed(audit->config, tunnel))
+			find(audit, AUDIT_WARNING, tunnel->name,
+			     "has no probe, as tunnel '%s' has: its silent failure is not seen; add probe to %s%s%s",
+			     probed->name, instance->remote ? "instance '" : "it",
+			     instance->remote ? instance->name : "", instance->remote ? "'" : "");
+	}
+}
+
+/* A file without any probe means link and SA to be enough: no finding. */
+static void audit_probes(struct audit *audit)
+{
+	const struct config *config = audit->config;
+	bool any = false;
+
+	for (size_t i = 0; i < config->instance_count; i++) {
+		audit_probe(audit, config->instances[i].name, &config->instances[i].probe);
+		any |= config->instances[i].probe.kind != SESSION_NONE;
+	}
+	for (size_t c = 0; c < config->connection_count; c++)
+		for (size_t t = 0; t < config->connections[c].tunnel_count; t++) {
+			const struct config_tunnel *tunnel = &config->connections[c].tunnels[t];
+
+			audit_probe(audit, tunnel->name, &tunnel->probe);
+			any |= tunnel->probe.kind != SESSION_NONE;
+		}
+	for (size_t c = 0; any && c < config->connection_count; c++)
+		audit_unprobed(audit, &config->connections[c]);
 }
 
 static void audit_nics(struct audit *audit, const struct links *links)
@@ -229,13 +307,22 @@ static void audit_box(struct audit *audit)
 	sd_event_unref(loop);
 }
 
-int audit(const struct config *config, json_t *findings)
+int audit_config(const struct config *config, json_t *findings)
 {
 	struct audit audit = {.config = config, .findings = findings};
 
 	audit_instances(&audit);
 	audit_redundancy(&audit);
 	audit_families(&audit);
+	audit_probes(&audit);
+	return audit.worst;
+}
+
+int audit(const struct config *config, json_t *findings)
+{
+	struct audit audit = {.config = config, .findings = findings};
+
+	audit.worst = audit_config(config, findings);
 	audit_box(&audit);
 	audit_kernel(&audit);
 	audit_netfilter(&audit);

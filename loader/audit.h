@@ -19,4 +19,7 @@ enum audit_level { AUDIT_WARNING = 1, AUDIT_ERROR = 2 };
  */
 int audit(const struct config *config, json_t *findings);
 
+/* The same of what the configuration alone shows, without a look at the box. */
+int audit_config(const struct config *config, json_t *findings);
+
 #endif
