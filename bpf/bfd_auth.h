@@ -15,25 +15,41 @@
 _Static_assert(SHA1_MESSAGE_BYTES == BFD_PACKET_MAX_BYTES, "the packet is hashed whole");
 _Static_assert(SHA1_DIGEST_BYTES == BFD_DIGEST_BYTES && SESSION_KEY_BYTES == BFD_DIGEST_BYTES, "key and digest");
 
-/* Of BFD_PACKET_MAX_BYTES as on the wire, whatever is in their digest field. `digest` may be that field. */
-static __always_inline void bfd_auth_digest(const __u8 *bytes, const __u8 key[SESSION_KEY_BYTES],
-					    __u8 digest[BFD_DIGEST_BYTES])
+/* Word by word: of bytes, a BPF program would hold each in a place of its own on its small stack. */
+static __always_inline void bfd_auth_copy(__u8 *to, const __u8 *from)
 {
-	__u8 keyed[BFD_PACKET_MAX_BYTES];
+	for (int i = 0; i < BFD_DIGEST_BYTES; i += 4)
+		__builtin_memcpy(__builtin_assume_aligned(to + i, 4), __builtin_assume_aligned(from + i, 4), 4);
+}
 
-	__builtin_memcpy(keyed, bytes, BFD_DIGEST_OFFSET);
-	__builtin_memcpy(keyed + BFD_DIGEST_OFFSET, key, SESSION_KEY_BYTES);
-	sha1(keyed, digest);
+/* Puts the digest into BFD_PACKET_MAX_BYTES, aligned to 4, that are otherwise as on the wire. So is the key aligned. */
+static __always_inline void bfd_auth_sign(__u8 *bytes, const __u8 key[SESSION_KEY_BYTES])
+{
+	bfd_auth_copy(bytes + BFD_DIGEST_OFFSET, key);
+	sha1(bytes, bytes + BFD_DIGEST_OFFSET);
 }
 
 /* Takes the same time wherever they differ. */
 static __always_inline bool bfd_auth_digests_equal(const __u8 *one, const __u8 *other)
 {
-	__u8 difference = 0;
+	__u32 difference = 0, one_word, other_word;
 
-	for (int i = 0; i < BFD_DIGEST_BYTES; i++)
-		difference |= one[i] ^ other[i];
+	for (int i = 0; i < BFD_DIGEST_BYTES; i += 4) {
+		__builtin_memcpy(&one_word, __builtin_assume_aligned(one + i, 4), 4);
+		__builtin_memcpy(&other_word, __builtin_assume_aligned(other + i, 4), 4);
+		difference |= one_word ^ other_word;
+	}
 	return !difference;
+}
+
+/* Is the digest in BFD_PACKET_MAX_BYTES, aligned to 4, the one that the key makes? It is there afterwards. */
+static __always_inline bool bfd_auth_holds(__u8 *bytes, const __u8 key[SESSION_KEY_BYTES])
+{
+	__u8 theirs[BFD_DIGEST_BYTES] __attribute__((aligned(4)));
+
+	bfd_auth_copy(theirs, bytes + BFD_DIGEST_OFFSET);
+	bfd_auth_sign(bytes, key);
+	return bfd_auth_digests_equal(theirs, bytes + BFD_DIGEST_OFFSET);
 }
 
 /* Circular: a window of thrice the packet's multiplier from the last one accepted, without it where meticulous. */

@@ -3,6 +3,7 @@
  * steer_tc, at tc ingress of the inside NICs: decides for every packet, and sends it into its tunnel or to its remote
  * instance. All of the work where there is no XDP, and what steer_xdp leaves otherwise.
  * tunnel_tc, at tc ingress of the tunnels' devices: see tunnel_tc.bpf.h.
+ * session_control, attached nowhere, run by the daemon: see session_control.bpf.h.
  *
  * Context: softirq. Attached by TCX links, or by clsact below Linux 6.6. What is passed goes on to whatever program or
  * filter comes next. Two generations may be attached at once while one replaces the other: the first redirects, and the
@@ -18,6 +19,7 @@
 #include "parse.h"
 #include "route.bpf.h"
 #include "send_tc.bpf.h"
+#include "session_control.bpf.h"
 #include "size.bpf.h"
 #include "tunnel_tc.bpf.h"
 #include "where.bpf.h"
@@ -148,7 +150,13 @@ int steer_tc(struct __sk_buff *skb)
 SEC("tc")
 int tunnel_tc(struct __sk_buff *skb)
 {
-	tunnel_received(skb);
+	return tunnel_received(skb);
+}
+
+SEC("tc")
+int session_control(struct __sk_buff *skb)
+{
+	session_command(skb);
 	return TC_ACT_UNSPEC;
 }
 
