@@ -4,7 +4,7 @@
  * padding that is one block, so there is neither a context nor a second round.
  *
  * A BPF subprogram of its own: it must not be called under a lock. Its loop is bounded and walked by the verifier once
- * a step, some 3,000 instructions; the schedule rolls through 16 words since 80 would be most of a BPF stack.
+ * a step, some 5,500 instructions; the schedule rolls through 16 words since 80 would be most of a BPF stack.
  *
  * SHA-1 is what RFC 5880 prescribes; it is no choice of ours.
  */
@@ -48,7 +48,8 @@ static __always_inline __u32 sha1_mix(__u32 step, __u32 b, __u32 c, __u32 d)
 }
 
 /* `digest` may lie within `message`. */
-static __attribute__((noinline)) int sha1(const __u8 message[SHA1_MESSAGE_BYTES], __u8 digest[SHA1_DIGEST_BYTES])
+static __attribute__((noinline, unused)) int sha1(const __u8 message[SHA1_MESSAGE_BYTES],
+						  __u8 digest[SHA1_DIGEST_BYTES])
 {
 	__u32 a = 0x67452301, b = 0xefcdab89, c = 0x98badcfe, d = 0x10325476, e = 0xc3d2e1f0;
 	__u32 schedule[16];
