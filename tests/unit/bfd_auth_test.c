@@ -55,21 +55,24 @@ static void test_bfd_auth__digest_is_of_packet_and_key(void **state)
 	static const uint8_t expected[] = {0xe4, 0xa2, 0xcb, 0xcc, 0xf4, 0x72, 0x33, 0x31, 0x50, 0x3c,
 					   0xdb, 0x9a, 0xab, 0x2c, 0x41, 0x5a, 0x3a, 0x9a, 0x06, 0x21};
 	struct bfd_packet packet = packet_of(SESSION_AUTH_METICULOUS_SHA1, 0x01020304);
-	uint8_t bytes[BFD_PACKET_MAX_BYTES], digest[BFD_DIGEST_BYTES];
+	uint8_t bytes[BFD_PACKET_MAX_BYTES] __attribute__((aligned(4)));
 
 	(void)state;
 	bfd_packet_write(&packet, bytes);
-	bfd_auth_digest(bytes, meticulous.auth_key, digest);
-	assert_memory_equal(digest, expected, sizeof(digest));
-	/* In place, and what the field held does not matter. */
-	bfd_auth_digest(bytes, meticulous.auth_key, bytes + BFD_DIGEST_OFFSET);
-	bfd_auth_digest(bytes, meticulous.auth_key, bytes + BFD_DIGEST_OFFSET);
+	assert_false(bfd_auth_holds(bytes, meticulous.auth_key));
+	bfd_packet_write(&packet, bytes);
+	bfd_auth_sign(bytes, meticulous.auth_key);
 	assert_memory_equal(bytes + BFD_DIGEST_OFFSET, expected, sizeof(expected));
+	/* What the field held does not matter. */
+	bfd_auth_sign(bytes, meticulous.auth_key);
+	assert_memory_equal(bytes + BFD_DIGEST_OFFSET, expected, sizeof(expected));
+	assert_true(bfd_auth_holds(bytes, meticulous.auth_key));
 }
 
 static void test_bfd_auth__digests_differ_in_any_bit(void **state)
 {
-	uint8_t one[BFD_DIGEST_BYTES] = {1, 2, 3}, other[BFD_DIGEST_BYTES] = {1, 2, 3};
+	uint8_t one[BFD_DIGEST_BYTES] __attribute__((aligned(4))) = {1, 2, 3};
+	uint8_t other[BFD_DIGEST_BYTES] __attribute__((aligned(4))) = {1, 2, 3};
 
 	(void)state;
 	assert_true(bfd_auth_digests_equal(one, other));
