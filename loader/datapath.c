@@ -16,7 +16,10 @@
 #include "../maps/gateway.h"
 #include "steer_tc.skel.h"
 
-static const char *const state_maps[] = {"tunnel_health", "instance_health", "counters", "drops", "passes"};
+static const char *const state_maps[] = {
+	"tunnel_health", "instance_health", "counters",	     "drops",	       "passes",	"session_configs",
+	"sessions",	 "session_timers",  "session_peers", "session_events", "probe_rejects",
+};
 
 static char last_error[256];
 
@@ -46,6 +49,7 @@ static uint32_t entries_for(uint32_t needed)
 	return entries;
 }
 
+/* A ring buffer has neither keys nor values, on both sides alike. */
 static bool same_shape(const struct bpf_map *map, int fd)
 {
 	struct bpf_map_info info = {0};
@@ -134,6 +138,7 @@ static int maps_map(struct datapath *datapath)
 	       map_memory(skeleton->maps.tunnels, &datapath->maps.tunnels) ?:
 	       map_memory(skeleton->maps.instances, &datapath->maps.instances) ?:
 	       map_memory(skeleton->maps.rows, &datapath->rows) ?:
+	       map_memory(skeleton->maps.session_configs, &datapath->session_configs) ?:
 	       map_memory(skeleton->maps.gateway, &datapath->gateway);
 }
 
@@ -226,6 +231,7 @@ int datapath_load(const struct datapath_options *options, struct datapath **ret_
 	counters_copy(datapath);
 	datapath->steer_tc_fd = bpf_program__fd(datapath->skeleton->progs.steer_tc);
 	datapath->tunnel_tc_fd = bpf_program__fd(datapath->skeleton->progs.tunnel_tc);
+	datapath->session_control_fd = bpf_program__fd(datapath->skeleton->progs.session_control);
 	*ret_datapath = datapath;
 	return 0;
 fail:
@@ -255,6 +261,7 @@ void datapath_close(struct datapath *datapath)
 		unmap_memory(datapath->skeleton->maps.tunnels, datapath->maps.tunnels);
 		unmap_memory(datapath->skeleton->maps.instances, datapath->maps.instances);
 		unmap_memory(datapath->skeleton->maps.rows, datapath->rows);
+		unmap_memory(datapath->skeleton->maps.session_configs, datapath->session_configs);
 		unmap_memory(datapath->skeleton->maps.gateway, datapath->gateway);
 		steer_tc__destroy(datapath->skeleton);
 	}

@@ -2,10 +2,10 @@
 /*
  * One generation of programs and maps: loaded, filled, pinned, and given to hooks. The daemon's only way to the maps.
  *
- * Configuration maps are new in every generation; state maps (health, counters, drops, passes) are taken over from the
- * pins, so a generation can be built in full beside the one that forwards, and replace it hook by hook (attach_tc.h,
- * attach_xdp.h). Until datapath_pin() nothing of it can be seen from outside, and closing it leaves no trace. Context:
- * the daemon's event loop.
+ * Configuration maps are new in every generation; state maps (health, counters, drops, passes, sessions) are taken
+ * over from the pins, so a generation can be built in full beside the one that forwards, and replace it hook by hook
+ * (attach_tc.h, attach_xdp.h). Until datapath_pin() nothing of it can be seen from outside, and closing it leaves no
+ * trace. Context: the daemon's event loop.
  */
 #ifndef LOADER_DATAPATH_H
 #define LOADER_DATAPATH_H
@@ -17,6 +17,7 @@
 #include "../maps/connections.h"
 #include "../maps/prefixes.h"
 #include "../maps/reasons.h"
+#include "../maps/sessions.h"
 #include "../maps/where.h"
 #include "model.h"
 #include "pins.h"
@@ -33,13 +34,15 @@ struct datapath_options {
 
 struct datapath {
 	struct pins pins;
-	struct model_maps maps;	 /* by index; mapped, so a store is all it takes */
-	struct row *rows;	 /* mapped; written before the generation is attached */
-	struct gateway *gateway; /* mapped; prefix_changes is raised after each change of a prefix */
+	struct model_maps maps;			/* by index; mapped, so a store is all it takes */
+	struct row *rows;			/* mapped; written before the generation is attached */
+	struct gateway *gateway;		/* mapped; prefix_changes is raised after each change of a prefix */
+	struct session_config *session_configs; /* mapped; MAX_SESSIONS of them, shared with the generation before */
 	uint32_t row_entries;
 	uint32_t tunnel_entries;
 	int steer_tc_fd;  /* program for tc ingress of inside NICs */
-	int tunnel_tc_fd; /* program for tc ingress of tunnel devices */
+	int tunnel_tc_fd; /* program for tc ingress of tunnel devices, and of NICs before probed remote instances */
+	int session_control_fd; /* program that is asked about sessions, and attached nowhere */
 	uint64_t hash_seed;
 	bool path_stack;
 	struct bpf_object *object; /* holds all maps: attach_xdp.c shares them */
@@ -87,8 +90,22 @@ int datapath_counters(const struct datapath *datapath, struct counters *ret_coun
 int datapath_clear_counters(struct datapath *datapath, uint32_t tunnel);
 int datapath_drops(const struct datapath *datapath, struct drops *ret_drops);
 int datapath_passes(const struct datapath *datapath, struct passes *ret_passes);
+int datapath_probe_rejects(const struct datapath *datapath, struct probe_rejects *ret_rejects);
 
 /* Asks steer_tc where it would send this Ethernet frame, addressed to MAC 0. Returns 0 or -errno. */
 int datapath_where(const struct datapath *datapath, const void *frame, size_t length, struct where_answer *ret_answer);
+
+/*
+ * Has session_control do this (maps/sessions.h). ret_due_ns: NULL, or of SESSION_SEND the time until the next packet, 0
+ * for none. Returns 0 or -errno.
+ */
+int datapath_session_command(const struct datapath *datapath, uint32_t session, enum session_command command,
+			     uint64_t *ret_due_ns);
+int datapath_session(const struct datapath *datapath, uint32_t session, struct session *ret_session);
+int datapath_set_session_peer(struct datapath *datapath, const struct session_peer_key *key, uint32_t session);
+/* Leaves a key alone that leads to another session. */
+int datapath_remove_session_peer(struct datapath *datapath, const struct session_peer_key *key, uint32_t session);
+/* The ring buffer `session_events`; borrowed. */
+int datapath_session_events_fd(const struct datapath *datapath);
 
 #endif

@@ -188,6 +188,11 @@ int datapath_passes(const struct datapath *datapath, struct passes *ret_passes)
 	return reasons_sum(datapath->skeleton->maps.passes, ret_passes, PASS_REASON_COUNT);
 }
 
+int datapath_probe_rejects(const struct datapath *datapath, struct probe_rejects *ret_rejects)
+{
+	return reasons_sum(datapath->skeleton->maps.probe_rejects, ret_rejects, PROBE_REJECT_COUNT);
+}
+
 int datapath_where(const struct datapath *datapath, const void *frame, size_t length, struct where_answer *ret_answer)
 {
 	struct __sk_buff context = {.cb = WHERE_QUESTION};
