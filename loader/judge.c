@@ -21,16 +21,6 @@ static void health_store(struct unit *unit)
 #undef X_aa_steerd
 }
 
-static const char *cause_text(const struct health *facts)
-{
-#define X(field, word, writer)                                                                                         \
-	if (facts->field)                                                                                              \
-		return word;
-	HEALTH_CAUSES(X)
-#undef X
-	return "";
-}
-
 static void unit_decide(const struct judge *judge, struct unit *unit, enum unit_state state, const char *reason,
 			struct judge_change change)
 {
@@ -54,22 +44,25 @@ static void tunnel_decide(const struct judge *judge, struct model_tunnel *tunnel
 	const struct unit *instance = &tunnel->instance->unit;
 	struct unit *unit = &tunnel->unit;
 	enum unit_state state = UNIT_DOWN;
+	const struct unit *dead = NULL;
 	const char *reason = "";
 
 	if (unit->facts.admin_out || instance->facts.admin_out) {
 		state = unit->silent ? UNIT_DRAINED : UNIT_DRAINING;
 		reason = unit->facts.admin_out ? "administratively out" : "its instance is administratively out";
-	} else if (!unit_usable(unit)) {
-		reason = cause_text(&unit->facts);
-	} else if (!unit_usable(instance)) {
-		reason = cause_text(&instance->facts);
+	} else if (!unit_usable(unit) || !unit_usable(instance)) {
+		const struct unit *out = unit_usable(unit) ? instance : unit;
+
+		reason = unit_cause(out);
+		dead = unit_is_dead(out) ? out : NULL;
 	} else {
 		state = tunnel->instance->tier == best_tier ? UNIT_ACTIVE : UNIT_STANDBY;
 	}
 	unit_decide(judge, unit, state, reason,
 		    (struct judge_change){.subject = JUDGE_TUNNEL,
 					  .connection = tunnel->connection->config->name,
-					  .instance = instance->name});
+					  .instance = instance->name,
+					  .dead = dead});
 }
 
 /* Tunnels of one connection stand or fall together where tiers are: one that fails makes a standby active. */
@@ -121,14 +114,16 @@ static void instance_decide(const struct judge *judge, struct model_instance *in
 		state = unit->silent ? UNIT_DRAINED : UNIT_DRAINING;
 		reason = "administratively out";
 	} else if (!unit_usable(unit)) {
-		reason = cause_text(&unit->facts);
+		reason = unit_cause(unit);
 	} else if (instance->tunnels && !instance->tunnels_usable) {
 		reason = "none of its tunnels is usable";
 	} else {
 		state = any_active || !instance->tunnels ? UNIT_ACTIVE : UNIT_STANDBY;
 	}
 	unit_decide(judge, unit, state, reason,
-		    (struct judge_change){.subject = JUDGE_INSTANCE, .instance = unit->name});
+		    (struct judge_change){.subject = JUDGE_INSTANCE,
+					  .instance = unit->name,
+					  .dead = state == UNIT_DOWN && unit_is_dead(unit) ? unit : NULL});
 }
 
 static void gateway_decide(struct model *model)

@@ -21,7 +21,8 @@ struct judge_change {
 	const char *connection; /* of a tunnel or connection; else NULL */
 	const char *instance;	/* of a tunnel or instance; else NULL */
 	const char *from, *to;
-	const char *reason; /* "" where there is nothing to say */
+	const char *reason;	 /* "" where there is nothing to say */
+	const struct unit *dead; /* the unit whose probe's verdict the reason is: its own, or its instance; else NULL */
 };
 
 struct judge {

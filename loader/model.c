@@ -42,6 +42,27 @@ bool unit_usable(const struct unit *unit)
 	return !memcmp(&unit->facts, &healthy, sizeof(healthy));
 }
 
+const char *unit_cause(const struct unit *unit)
+{
+	if (unit_is_dead(unit) && unit->probe_reason)
+		return unit->probe_reason;
+#define X(field, word, writer)                                                                                         \
+	if (unit->facts.field)                                                                                         \
+		return word;
+	HEALTH_CAUSES(X)
+#undef X
+	return "";
+}
+
+bool unit_is_dead(const struct unit *unit)
+{
+	static const struct health dead = {.probe_dead = 1};
+	struct health facts = unit->facts;
+
+	facts.probe_dead = facts.probe_dead != 0;
+	return !memcmp(&facts, &dead, sizeof(dead));
+}
+
 bool model_tunnel_usable(const struct model_tunnel *tunnel)
 {
 	return unit_usable(&tunnel->unit) && unit_usable(&tunnel->instance->unit);
@@ -192,10 +213,16 @@ out:
 }
 
 static void unit_init(struct unit *unit, const char *name, const char *device, const struct config_address *via,
-		      uint64_t now_ns)
+		      const struct config_probe *probe, uint64_t now_ns)
 {
-	*unit = (struct unit){
-		.name = name, .device = device, .via = via, .state = UNIT_DOWN, .reason = "", .since_ns = now_ns};
+	*unit = (struct unit){.name = name,
+			      .device = device,
+			      .via = via,
+			      .probe = device && probe->kind != SESSION_NONE ? probe : NULL,
+			      .session = NO_SESSION,
+			      .state = UNIT_DOWN,
+			      .reason = "",
+			      .since_ns = now_ns};
 	unit->facts.device_missing = device != NULL;
 	unit->facts.next_hop_missing = via != NULL;
 }
@@ -221,7 +248,7 @@ static int instances_create(struct model *model, const struct model_indexes *bef
 		instance->index = index[i];
 		instance->tier = config->mode == MODE_ACTIVE_STANDBY ? (uint32_t)i : 0;
 		unit_init(&instance->unit, from->name, from->remote ? from->dev : NULL,
-			  from->remote ? &from->via : NULL, now_ns);
+			  from->remote ? &from->via : NULL, &from->probe, now_ns);
 	}
 	return 0;
 }
@@ -239,7 +266,7 @@ static void tunnel_create(struct model *model, struct model_connection *connecti
 	tunnel->index = index;
 	tunnel->ordinal = (uint32_t)ordinal;
 	unit_init(&tunnel->unit, from->name, instance->config->remote ? NULL : from->device,
-		  from->has_via ? &from->via : NULL, now_ns);
+		  from->has_via ? &from->via : NULL, &from->probe, now_ns);
 	instance->tunnels++;
 	if (index >= model->tunnel_indexes)
 		model->tunnel_indexes = index + 1;
@@ -343,6 +370,8 @@ static void unit_inherit(struct unit *unit, const struct unit *older)
 	unit->facts.admin_out = older->facts.admin_out;
 	unit->silent = older->silent;
 	unit->silenced = older->silenced;
+	unit->probe_reason = older->probe_reason;
+	unit->failure = older->failure;
 	unit->state = older->state;
 	unit->reason = older->reason;
 	unit->since_ns = older->since_ns;

@@ -20,6 +20,14 @@
 enum unit_state { UNIT_ACTIVE, UNIT_STANDBY, UNIT_DRAINING, UNIT_DRAINED, UNIT_DOWN };
 enum connection_state { CONNECTION_REDUNDANT, CONNECTION_AT_RISK, CONNECTION_DOWN };
 
+/* The last time that a probe found a unit dead. */
+struct unit_failure {
+	bool known;	       /* false: it was not this daemon's to see, or the unit answers again */
+	bool by_peer;	       /* the peer said so; it was not our detection */
+	uint64_t silence_ns;   /* from its last answer to the verdict */
+	uint64_t lost_packets; /* steered into it meanwhile; 0 for instances */
+};
+
 /* What a tunnel and an instance have in common: both are judged, drained and reached through some device. */
 struct unit {
 	const char *name;		  /* the configuration's */
@@ -30,11 +38,16 @@ struct unit {
 	const struct config_address *via; /* next hop behind the device, or NULL */
 	int ifindex;			  /* of the device; 0: none now */
 	int lower_ifindex;		  /* of the NIC under a tunnel device; 0: none known */
-	bool silent;			  /* out, and nothing came in through it lately: drained */
-	bool silenced;			  /* so, whatever comes in: drained by --now */
-	enum unit_state state;		  /* decided */
-	const char *reason; /* why it is not active: a static sentence, "" where there is nothing to say */
-	uint64_t since_ns;  /* of the state, wall clock */
+	const struct config_probe *probe; /* NULL: it is not probed */
+	uint32_t session;		  /* that probes it; NO_SESSION: none */
+	bool unaddressed;		  /* its session waits for an address of ours to ask from */
+	const char *probe_reason;	  /* of probe_dead: a static sentence; NULL: the cause's own word */
+	struct unit_failure failure;
+	bool silent;	       /* out, and nothing came in through it lately: drained */
+	bool silenced;	       /* so, whatever comes in: drained by --now */
+	enum unit_state state; /* decided */
+	const char *reason;    /* why it is not active: a static sentence, "" where there is nothing to say */
+	uint64_t since_ns;     /* of the state, wall clock */
 };
 
 struct model_instance {
@@ -122,6 +135,10 @@ const char *connection_state_text(enum connection_state state);
 
 /* Is it out for no cause, its instance's causes left aside? */
 bool unit_usable(const struct unit *unit);
+/* Why it is out: the first of its causes, a static sentence; "" where there is none. */
+const char *unit_cause(const struct unit *unit);
+/* Is its probe's verdict what unit_cause() says? */
+bool unit_is_dead(const struct unit *unit);
 /* Can a flow take it now? */
 bool model_tunnel_usable(const struct model_tunnel *tunnel);
 
