@@ -155,7 +155,8 @@ int control_queue_line(struct control_queue *queue, const json_t *object, size_t
 	size_t waiting_before = control_queue_waiting(queue);
 	struct append append = {.queue = queue, .limit_bytes = limit_bytes};
 
-	if (!json_dump_callback(object, append_bytes, &append, JSON_COMPACT) && !append_bytes("\n", 1, &append))
+	if (!json_dump_callback(object, append_bytes, &append, JSON_COMPACT | JSON_REAL_PRECISION(12)) &&
+	    !append_bytes("\n", 1, &append))
 		return 0;
 	queue->length = queue->sent + waiting_before;
 	return append.error ? append.error : -ENOMEM;

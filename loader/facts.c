@@ -178,6 +178,7 @@ void facts_link_changed(struct steerd *steerd, const struct link *link)
 		tunnel_changed(steerd, tunnel, link);
 	else
 		dependents_changed(steerd, link);
+	sessions_follow(steerd, link->ifindex);
 	steerd_unsettle(steerd);
 }
 
@@ -200,6 +201,7 @@ void facts_link_removed(struct steerd *steerd, const struct link *link)
 	}
 	if (!tunnel)
 		tunnels_above_changed(steerd, link);
+	sessions_follow(steerd, link->ifindex);
 	steerd_unsettle(steerd);
 }
 

@@ -4,8 +4,8 @@
  *
  * Everything that can fail is done beside the running generation: read the file, find indexes, load programs, fill
  * maps, gather facts. Then the hooks are given the new programs one by one, each atomically, the maps are pinned over
- * the old ones, and the old generation is let go. A daemon that dies at any point leaves hooks with one generation or
- * the other, both whole.
+ * the old ones, sessions get their new program, and the old generation is let go. A daemon that dies at any point
+ * leaves hooks with one generation or the other, both whole.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -139,6 +139,7 @@ static void swap(struct build *build)
 	if (err)
 		log_error("the maps cannot be pinned: %s; all works, but the next start finds none of them",
 			  strerror(-err));
+	sessions_apply(steerd);
 	datapath_close(old_datapath);
 	model_free(old_model);
 	neighbours_sweep(steerd->neighbours);
@@ -183,8 +184,10 @@ int generation_replace(struct steerd *steerd, struct config_faults *faults, char
 
 int generation_unload(struct steerd *steerd)
 {
-	int err = hooks_xdp_sweep(steerd, true);
+	int err;
 
+	sessions_leave(steerd);
+	err = hooks_xdp_sweep(steerd, true);
 	err = attach_tc_sweep(&steerd->datapath->pins, NULL, NULL) ?: err;
 	if (steerd->routes)
 		err = routes_flush(steerd->routes) ?: err;

@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "model.h"
+
+#define JOURNAL_DIGITS 12 /* of figures: what journal_ms() rounded comes out as it went in */
 
 struct journal {
 	json_t *events[JOURNAL_EVENTS]; /* a ring: event number n is at n % JOURNAL_EVENTS */
@@ -152,7 +155,7 @@ void journal_add(struct journal *journal, json_t *event)
 	events_keep(journal, event);
 	if (!journal->file)
 		file_open(journal); /* what was in the way may have gone */
-	line = journal->file ? json_dumps(event, JSON_COMPACT) : NULL;
+	line = journal->file ? json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(JOURNAL_DIGITS)) : NULL;
 	if (line) {
 		int written = fprintf(journal->file, "%s\n", line);
 
@@ -165,6 +168,21 @@ void journal_add(struct journal *journal, json_t *event)
 	if (journal->listener)
 		journal->listener(event, journal->context);
 	json_decref(event);
+}
+
+json_t *journal_ms(uint64_t ns)
+{
+	return json_real((double)(ns / 1000) / 1000.0);
+}
+
+void journal_add_failure(json_t *event, const struct unit_failure *failure, bool is_tunnel)
+{
+	if (!failure->known)
+		return;
+	if (!failure->by_peer)
+		json_object_set_new(event, "detection_ms", journal_ms(failure->silence_ns));
+	if (is_tunnel)
+		json_object_set_new(event, "packets_into_dead", json_integer((json_int_t)failure->lost_packets));
 }
 
 json_t *journal_last(const struct journal *journal, size_t count)

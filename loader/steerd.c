@@ -54,14 +54,19 @@ static void state_changed(const struct judge_change *change, void *context)
 	struct steerd *steerd = context;
 	const char *subject = subject_texts[change->subject];
 	char what[64], message[256];
+	json_t *event;
 
 	snprintf(what, sizeof(what), "%s-%s", subject, change->to);
 	snprintf(message, sizeof(message), "%s %s: %s -> %s%s%s", subject, change->name, change->from, change->to,
 		 change->reason[0] ? ": " : "", change->reason);
 	log_notice("%s", message);
-	journal_add(steerd->journal, json_pack("{s:s, s:s, s:s*, s:s*, s:s, s:s}", "what", what, "name", change->name,
-					       "connection", change->connection, "instance", change->instance, "cause",
-					       change->reason, "message", message));
+	event = json_pack("{s:s, s:s, s:s*, s:s*, s:s, s:s}", "what", what, "name", change->name, "connection",
+			  change->connection, "instance", change->instance, "cause", change->reason, "message",
+			  message);
+	if (change->dead)
+		journal_add_failure(event, &change->dead->failure,
+				    change->subject == JUDGE_TUNNEL && !strcmp(change->dead->name, change->name));
+	journal_add(steerd->journal, event);
 }
 
 void steerd_unsettle(struct steerd *steerd)
@@ -171,6 +176,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 	counters_sample(steerd, now_ns, true);
 	drains_watch(steerd, now_ns);
 	facts_sas_held(steerd, now_ns);
+	sessions_watch(steerd);
 	steerd->ticked_ns = now_ns;
 	/* A daemon that stood still makes up for no ticks. */
 	sd_event_source_set_time(source, now_ns / 1000 + TICK_NS / 1000);
@@ -203,8 +209,10 @@ static void on_address_changed(const struct own_address *address, bool present, 
 
 	if (steerd->sas)
 		sas_recheck(steerd->sas);
-	if (steerd->model)
-		facts_own_address(steerd, steerd->model, steerd->datapath, address, present);
+	if (!steerd->model)
+		return;
+	facts_own_address(steerd, steerd->model, steerd->datapath, address, present);
+	sessions_follow(steerd, address->ifindex);
 }
 
 static bool is_own_address(const struct config_address *address, void *context)
@@ -334,6 +342,11 @@ int steerd_start(sd_event *loop, const char *config_path, struct steerd **ret_st
 	if (!steerd)
 		return -ENOMEM;
 	steerd->loop = loop;
+	steerd->sessions = calloc(1, sizeof(*steerd->sessions));
+	if (!steerd->sessions) {
+		free(steerd);
+		return -ENOMEM;
+	}
 	steerd->judge = (struct judge){.changed = state_changed, .context = steerd};
 	steerd->ticked_ns = clock_monotonic_ns();
 	snprintf(steerd->config_path, sizeof(steerd->config_path), "%s", config_path);
@@ -356,6 +369,9 @@ void steerd_stop(struct steerd *steerd)
 	control_close(steerd->control);
 	sd_event_source_disable_unref(steerd->settle);
 	sd_event_source_disable_unref(steerd->tick);
+	sender_close(steerd->sender);
+	session_events_close(steerd->session_events);
+	free(steerd->sessions);
 	routes_close(steerd->routes);
 	sas_close(steerd->sas);
 	neighbours_close(steerd->neighbours);

@@ -4,7 +4,9 @@
  *
  * main.c starts and stops it. A failure event walks: watcher -> facts.c (which unit, what changed) -> judge.c (the
  * store) -> later, once the loop is idle: settle in steerd.c (states, events, fail-safe routes). A new configuration
- * walks: generation.c (build beside, swap) -> hooks.c (programs on devices). Operators come in by commands.c and read
+ * walks: generation.c (build beside, swap) -> hooks.c (programs on devices) -> sessions.c (probes). A failure that a
+ * probe finds is stored by the programs themselves; session_events.c is told, and goes on from judge.c as above.
+ * Operators come in by commands.c and read
  * report.c.
  */
 #ifndef LOADER_STEERD_H
@@ -27,6 +29,9 @@
 #include "paths.h"
 #include "routes.h"
 #include "sas.h"
+#include "sender.h"
+#include "session_events.h"
+#include "sessions.h"
 
 /* An inside or outside NIC of the configuration. */
 struct nic {
@@ -56,6 +61,9 @@ struct steerd {
 	struct neighbours *neighbours;
 	struct sas *sas;       /* NULL: this kernel has no XFRM netlink */
 	struct routes *routes; /* NULL: install-routes is off and path is fast */
+	struct sessions *sessions;
+	struct sender *sender;		       /* NULL: nothing was ever probed */
+	struct session_events *session_events; /* NULL before the first generation */
 	struct admin *admin;
 	struct journal *journal;
 	struct control *control;
@@ -114,6 +122,18 @@ void facts_gather(struct steerd *steerd, struct model *model);
 void facts_own_address(struct steerd *steerd, const struct model *model, struct datapath *datapath,
 		       const struct own_address *address, bool present);
 
+/* sessions.c */
+/* Sessions as the generation wants them that was just attached and pinned. Judges all. */
+void sessions_apply(struct steerd *steerd);
+/* A device, or an address of ours on it, came, went or changed. */
+void sessions_follow(struct steerd *steerd, int ifindex);
+/* The program has reached a verdict. */
+void sessions_judge(struct steerd *steerd, uint32_t session);
+/* Each tick: verdicts that were not told, and sessions that could not be started. */
+void sessions_watch(struct steerd *steerd);
+/* Ends all of them, telling the peers that this is no failure. */
+void sessions_leave(struct steerd *steerd);
+
 /* failsafe.c: the kernel's routes, after the model. */
 /* Opens them before a configuration that wants them is built. Returns 0, or -errno and one line of error. */
 int failsafe_prepare(struct steerd *steerd, const struct config *config, char *error, size_t error_size);
@@ -136,6 +156,13 @@ void commands_close(struct steerd *steerd);
 /* report.c: results as the contract's JSON. name NULL: everything; NULL is returned where nothing bears the name. */
 json_t *report_status(struct steerd *steerd, const char *name);
 json_t *report_version(const struct steerd *steerd);
+
+/* report_probe.c */
+/* Of a unit that is probed: its session; else NULL. */
+json_t *report_probe(const struct steerd *steerd, const struct unit *unit);
+json_t *report_probe_rejects(const struct steerd *steerd);
+/* NULL: nothing was ever probed. */
+json_t *report_probe_sender(const struct steerd *steerd);
 
 /* where.c */
 /* NULL: *ret_error says why, and *ret_exit whether it is the question's fault. */

@@ -67,7 +67,7 @@ int tool_ended(int how)
 
 void tool_print_json(const json_t *json, size_t flags)
 {
-	json_dumpf(json, stdout, flags);
+	json_dumpf(json, stdout, flags | JSON_REAL_PRECISION(12));
 	putchar('\n');
 }
 

@@ -113,6 +113,12 @@ void steerd_unsettle(struct steerd *steerd)
 	(void)steerd;
 }
 
+void sessions_follow(struct steerd *steerd, int ifindex)
+{
+	(void)steerd;
+	(void)ifindex;
+}
+
 /* --- the kernel's part --- */
 
 static struct link *find(int ifindex)
