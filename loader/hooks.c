@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Programs on devices: steer_tc and steer_xdp on inside NICs, tunnel_tc on tunnel devices, and the maps `inside_nics`
- * and `devices` that they read.
+ * Programs on devices: steer_tc and steer_xdp on inside NICs, tunnel_tc on tunnel devices and, for the answers to
+ * probes, on NICs before remote instances; and the maps `inside_nics` and `devices` that they read.
  *
  * A NIC that is missing, down or refuses is no reason not to run: status names it, and its return is taken up.
  */
@@ -52,6 +52,18 @@ static bool is_remote_port(const struct model *model, const char *name)
 	for (size_t i = 0; i < model->config->instance_count; i++)
 		if (model->config->instances[i].remote && !strcmp(model->config->instances[i].dev, name))
 			return true;
+	return false;
+}
+
+/* A NIC where a remote instance's answers to its probe arrive. */
+static bool is_probed_port(const struct model *model, const char *name)
+{
+	for (size_t i = 0; i < model->config->instance_count; i++) {
+		const struct unit *unit = &model->instances[i].unit;
+
+		if (unit->probe && !strcmp(unit->device, name))
+			return true;
+	}
 	return false;
 }
 
@@ -156,13 +168,26 @@ static void tunnel_attach(struct steerd *steerd, const struct model_tunnel *tunn
 			    strerror(-err));
 }
 
+/* What the kernel receives of probes by other ways is no answer, so the instances behind this NIC stay dead. */
+static void port_attach(struct steerd *steerd, const struct link *link)
+{
+	enum attach_tc_kind kind;
+	int err = attach_tc(&steerd->datapath->pins, ATTACH_TUNNEL_TC, steerd->datapath->tunnel_tc_fd, link->ifindex,
+			    link->name, &kind);
+
+	if (err)
+		log_error("%s: answers to probes of the instances behind it cannot be received: %s", link->name,
+			  strerror(-err));
+}
+
 static bool is_wanted(enum attach_tc_program program, int ifindex, const char *device, void *context)
 {
 	const struct steerd *steerd = context;
 
 	(void)ifindex;
-	return program == ATTACH_STEER_TC ? is_inside(steerd->model, device)
-					  : model_tunnel_by_device(steerd->model, device) != NULL;
+	if (program == ATTACH_STEER_TC)
+		return is_inside(steerd->model, device);
+	return model_tunnel_by_device(steerd->model, device) || is_probed_port(steerd->model, device);
 }
 
 int hooks_xdp_sweep(struct steerd *steerd, bool everything)
@@ -198,12 +223,30 @@ void hooks_attach_all(struct steerd *steerd)
 		if (link)
 			tunnel_attach(steerd, tunnel, link);
 	}
+	for (size_t i = 0; i < steerd->model->config->instance_count; i++) {
+		const struct unit *unit = &steerd->model->instances[i].unit;
+		const struct link *link = unit->probe ? links_by_index(steerd->links, unit->ifindex) : NULL;
+
+		if (link)
+			port_attach(steerd, link);
+	}
 	attach_tc_sweep(&steerd->datapath->pins, is_wanted, steerd);
 	hooks_xdp_sweep(steerd, false);
 }
 
-/* A tunnel's device that bears another name now: its hook is pinned under the old one. */
-static void tunnel_renamed(struct steerd *steerd, const struct link *link)
+/* A NIC before probed instances that bears another name now: its hook is pinned under the old one. */
+static void port_renamed(struct steerd *steerd, const struct link *link)
+{
+	for (size_t i = 0; i < steerd->model->config->instance_count; i++) {
+		const struct unit *unit = &steerd->model->instances[i].unit;
+
+		if (unit->probe && !unit->ifindex && strcmp(unit->device, link->name))
+			attach_tc_off(&steerd->datapath->pins, ATTACH_TUNNEL_TC, link->ifindex, unit->device);
+	}
+}
+
+/* A device that bears another name now. */
+static void device_renamed(struct steerd *steerd, const struct link *link)
 {
 	const struct model_tunnel *tunnel;
 	struct device device;
@@ -211,6 +254,8 @@ static void tunnel_renamed(struct steerd *steerd, const struct link *link)
 	if (datapath_device(steerd->datapath, link->ifindex, &device))
 		return;
 	tunnel = model_tunnel_by_index(steerd->model, device.tunnel);
+	if (device.tunnel == NO_TUNNEL)
+		port_renamed(steerd, link);
 	if (tunnel && tunnel->unit.device && strcmp(tunnel->unit.device, link->name))
 		attach_tc_off(&steerd->datapath->pins, ATTACH_TUNNEL_TC, link->ifindex, tunnel->unit.device);
 }
@@ -219,7 +264,7 @@ void hooks_link_changed(struct steerd *steerd, const struct link *link)
 {
 	const struct model_tunnel *tunnel = model_tunnel_by_device(steerd->model, link->name);
 
-	tunnel_renamed(steerd, link);
+	device_renamed(steerd, link);
 	hooks_describe(steerd->model, steerd->datapath, link);
 	for (size_t n = 0; n < steerd->nic_count; n++) {
 		struct nic *nic = &steerd->nics[n];
@@ -242,6 +287,8 @@ void hooks_link_changed(struct steerd *steerd, const struct link *link)
 	}
 	if (tunnel)
 		tunnel_attach(steerd, tunnel, link);
+	else if (is_probed_port(steerd->model, link->name))
+		port_attach(steerd, link);
 }
 
 void hooks_link_removed(struct steerd *steerd, const struct link *link)
