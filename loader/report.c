@@ -12,25 +12,28 @@ static json_t *time_json(uint64_t wall_ns)
 	return json_string(journal_time_text(wall_ns, text));
 }
 
-static json_t *gateway_json(const struct model *model)
+static json_t *gateway_json(const struct steerd *steerd)
 {
-	return json_pack("{s:s, s:s, s:s}", "name", model->config->name, "mode",
+	const struct model *model = steerd->model;
+
+	return json_pack("{s:s, s:s, s:s, s:o*}", "name", model->config->name, "mode",
 			 model->config->mode == MODE_ACTIVE_STANDBY ? "active-standby" : "active-active", "state",
-			 connection_state_text(model->state));
+			 connection_state_text(model->state), "probe_sender", report_probe_sender(steerd));
 }
 
-static json_t *instance_json(const struct model_instance *instance)
+static json_t *instance_json(const struct steerd *steerd, const struct model_instance *instance)
 {
 	const struct unit *unit = &instance->unit;
 	char address[CONFIG_ADDRESS_TEXT];
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:i}", "name", unit->name, "public",
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:o*}", "name", unit->name, "public",
 			 config_address_text(&instance->config->public, address), "state", unit_state_text(unit->state),
 			 "reason", unit->reason, "since", time_json(unit->since_ns), "tunnels_usable",
-			 (int)instance->tunnels_usable, "tunnels", (int)instance->tunnels);
+			 (int)instance->tunnels_usable, "tunnels", (int)instance->tunnels, "probe",
+			 report_probe(steerd, unit));
 }
 
-static json_t *tunnel_json(const struct model_tunnel *tunnel)
+static json_t *tunnel_json(const struct steerd *steerd, const struct model_tunnel *tunnel)
 {
 	const struct unit *unit = &tunnel->unit, *instance = &tunnel->instance->unit;
 	const struct unit *way = tunnel->instance->config->remote ? instance : unit;
@@ -46,22 +49,23 @@ static json_t *tunnel_json(const struct model_tunnel *tunnel)
 					 "tx_bytes", (json_int_t)tunnel->seen.tx_bytes, "rx_packets",
 					 (json_int_t)tunnel->seen.rx_packets, "rx_bytes",
 					 (json_int_t)tunnel->seen.rx_bytes, "flows", 0));
-	json_object_update_new(json,
-			       json_pack("{s:I, s:I, s:I, s:I, s:i}", "tx_pps", (json_int_t)tunnel->rate.tx_packets,
-					 "tx_bps", (json_int_t)tunnel->rate.tx_bytes * 8, "rx_pps",
-					 (json_int_t)tunnel->rate.rx_packets, "rx_bps",
-					 (json_int_t)tunnel->rate.rx_bytes * 8, "weight", (int)tunnel->config->weight));
+	json_object_update_new(
+		json, json_pack("{s:I, s:I, s:I, s:I, s:i, s:o*}", "tx_pps", (json_int_t)tunnel->rate.tx_packets,
+				"tx_bps", (json_int_t)tunnel->rate.tx_bytes * 8, "rx_pps",
+				(json_int_t)tunnel->rate.rx_packets, "rx_bps", (json_int_t)tunnel->rate.rx_bytes * 8,
+				"weight", (int)tunnel->config->weight, "probe", report_probe(steerd, unit)));
 	return json;
 }
 
 /* only: a tunnel to be shown alone, or NULL for all. */
-static json_t *connection_json(const struct model_connection *connection, const struct model_tunnel *only)
+static json_t *connection_json(const struct steerd *steerd, const struct model_connection *connection,
+			       const struct model_tunnel *only)
 {
 	json_t *tunnels = json_array();
 
 	for (size_t t = 0; t < connection->config->tunnel_count; t++)
 		if (!only || only == &connection->tunnels[t])
-			json_array_append_new(tunnels, tunnel_json(&connection->tunnels[t]));
+			json_array_append_new(tunnels, tunnel_json(steerd, &connection->tunnels[t]));
 	return json_pack("{s:s, s:s, s:s, s:o, s:o}", "name", connection->config->name, "state",
 			 connection_state_text(connection->state), "affinity", "hash", "since",
 			 time_json(connection->since_ns), "tunnels", tunnels);
@@ -117,12 +121,13 @@ static json_t *everything_json(struct steerd *steerd)
 	json_t *instances = json_array(), *connections = json_array();
 
 	for (size_t i = 0; i < model->config->instance_count; i++)
-		json_array_append_new(instances, instance_json(&model->instances[i]));
+		json_array_append_new(instances, instance_json(steerd, &model->instances[i]));
 	for (size_t c = 0; c < model->config->connection_count; c++)
-		json_array_append_new(connections, connection_json(&model->connections[c], NULL));
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:i}", "gateway", gateway_json(model), "instances", instances,
-			 "connections", connections, "nics", nics_json(steerd), "drops", drops_json(steerd), "passes",
-			 passes_json(steerd), "route_errors", steerd->routes ? (int)routes_errors(steerd->routes) : 0);
+		json_array_append_new(connections, connection_json(steerd, &model->connections[c], NULL));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i}", "gateway", gateway_json(steerd), "instances",
+			 instances, "connections", connections, "nics", nics_json(steerd), "drops", drops_json(steerd),
+			 "passes", passes_json(steerd), "probe_rejects", report_probe_rejects(steerd), "route_errors",
+			 steerd->routes ? (int)routes_errors(steerd->routes) : 0);
 }
 
 json_t *report_status(struct steerd *steerd, const char *name)
@@ -140,10 +145,10 @@ json_t *report_status(struct steerd *steerd, const char *name)
 	tunnel = model_tunnel_by_name(model, name);
 	if (!instance && !connection && !tunnel)
 		return NULL;
-	return json_pack("{s:o, s:o, s:o}", "gateway", gateway_json(model), "instances",
-			 instance ? json_pack("[o]", instance_json(instance)) : json_array(), "connections",
-			 connection ? json_pack("[o]", connection_json(connection, NULL))
-			 : tunnel   ? json_pack("[o]", connection_json(tunnel->connection, tunnel))
+	return json_pack("{s:o, s:o, s:o}", "gateway", gateway_json(steerd), "instances",
+			 instance ? json_pack("[o]", instance_json(steerd, instance)) : json_array(), "connections",
+			 connection ? json_pack("[o]", connection_json(steerd, connection, NULL))
+			 : tunnel   ? json_pack("[o]", connection_json(steerd, tunnel->connection, tunnel))
 				    : json_array());
 }
 

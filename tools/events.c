@@ -36,14 +36,28 @@ static int read_options(struct tool_call *call, struct events_options *events)
 	return -1;
 }
 
+/* How long a failure went unnoticed, and what was lost meanwhile, where a probe found it. */
+static void print_figures(const json_t *event)
+{
+	const json_t *detection = json_object_get(event, "detection_ms");
+	const json_t *lost = json_object_get(event, "packets_into_dead");
+
+	if (detection)
+		printf("; detected in %.4g ms", json_number_value(detection));
+	if (lost)
+		printf("; %lld packets sent into it", (long long)json_integer_value(lost));
+}
+
 /*
  * The longest of what happens is "connection-redundant". Names are 31 characters at most and mostly short; a stream
  * cannot know its widest.
  */
 static void print_event(const json_t *event)
 {
-	printf("%-24s  %-20s  %-12s  %s\n", tool_string(event, "time"), tool_string(event, "what"),
+	printf("%-24s  %-20s  %-12s  %s", tool_string(event, "time"), tool_string(event, "what"),
 	       tool_string(event, "name"), tool_string(event, "message"));
+	print_figures(event);
+	putchar('\n');
 }
 
 static void print_events(const json_t *result, const struct tool_call *call)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * aa-steer status: the gateway as the daemon sees it, as tables: instances, connections with their tunnels, NICs, and
- * what was dropped.
+ * aa-steer status: the gateway as the daemon sees it, as tables: instances, connections with their tunnels, probes,
+ * NICs, and what was dropped.
  */
 #include <string.h>
 #include <time.h>
@@ -19,6 +19,7 @@ static enum table_colour state_colour(const char *state)
 		{"active", TABLE_GREEN},   {"redundant", TABLE_GREEN}, {"up", TABLE_GREEN},
 		{"at-risk", TABLE_YELLOW}, {"standby", TABLE_YELLOW},  {"draining", TABLE_YELLOW},
 		{"drained", TABLE_YELLOW}, {"down", TABLE_RED},	       {"missing", TABLE_RED},
+		{"live", TABLE_GREEN},	   {"holding", TABLE_YELLOW},  {"dead", TABLE_RED},
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -139,6 +140,80 @@ static void print_connections(const json_t *connections, time_t now)
 	print_table(table, json_array_size(connections));
 }
 
+static void cell_ms(struct table *table, const json_t *object, const char *key)
+{
+	double ms = json_number_value(json_object_get(object, key));
+
+	if (ms > 0)
+		table_cellf(table, "%.4g ms", ms);
+	else
+		table_cell(table, TABLE_PLAIN, "-");
+}
+
+/* Of a tunnel or instance; returns the rows added. */
+static size_t add_probe(struct table *table, const json_t *unit)
+{
+	const json_t *probe = json_object_get(unit, "probe");
+	const char *verdict = tool_string(probe, "verdict");
+
+	if (!probe)
+		return 0;
+	cell_string(table, unit, "name");
+	cell_string(table, probe, "kind");
+	cell_string(table, probe, "state");
+	if (json_is_true(json_object_get(probe, "blind")))
+		table_cell(table, TABLE_YELLOW, "blind");
+	else
+		table_cell(table, state_colour(verdict), verdict);
+	cell_ms(table, probe, "rtt_ms");
+	cell_ms(table, probe, "gap_max_ms");
+	cell_ms(table, probe, "detection_ms");
+	table_cellf(table, "%lld", number(probe, "sent"));
+	table_cellf(table, "%lld", number(probe, "answered"));
+	return 1;
+}
+
+static void print_probe_warning(const json_t *unit)
+{
+	const char *warning = tool_string(json_object_get(unit, "probe"), "warning");
+
+	if (warning[0])
+		printf("%s: %s\n", tool_string(unit, "name"), warning);
+}
+
+static void print_probes(const json_t *result)
+{
+	static const struct table_column column[] = {
+		{"PROBE", false},  {"KIND", false},	{"STATE", false}, {"VERDICT", false}, {"RTT", true},
+		{"GAP-MAX", true}, {"DETECTION", true}, {"SENT", true},	  {"ANSWERED", true}, {NULL, false}};
+	const json_t *instances = json_object_get(result, "instances"), *instance;
+	const json_t *connections = json_object_get(result, "connections"), *connection, *tunnel;
+	struct table *table = table_new(column);
+	size_t rows = 0, i, j;
+
+	json_array_foreach (instances, i, instance)
+		rows += add_probe(table, instance);
+	json_array_foreach (connections, i, connection)
+		json_array_foreach (json_object_get(connection, "tunnels"), j, tunnel)
+			rows += add_probe(table, tunnel);
+	print_table(table, rows);
+	json_array_foreach (instances, i, instance)
+		print_probe_warning(instance);
+	json_array_foreach (connections, i, connection)
+		json_array_foreach (json_object_get(connection, "tunnels"), j, tunnel)
+			print_probe_warning(tunnel);
+}
+
+static void print_sender(const json_t *gateway)
+{
+	const json_t *sender = json_object_get(gateway, "probe_sender");
+
+	if (!sender)
+		return;
+	printf("\nprobes were sent up to %.4g ms late%s\n", json_number_value(json_object_get(sender, "late_max_ms")),
+	       json_is_true(json_object_get(sender, "realtime")) ? "" : ", without real-time priority");
+}
+
 static void print_nics(const json_t *nics)
 {
 	static const struct table_column column[] = {{"NIC", false}, {"ROLE", false}, {"STATE", false},
@@ -160,15 +235,14 @@ static void print_nics(const json_t *nics)
 }
 
 /* What is zero, as it should be, is not worth a line. */
-static void print_drops(const json_t *result)
+static void print_counts(json_t *counts, const struct table_column *column)
 {
-	static const struct table_column column[] = {{"DROPPED", false}, {"PACKETS", true}, {NULL, false}};
-	json_t *drops = json_object_get(result, "drops"), *count;
 	struct table *table = table_new(column);
+	json_t *count;
 	const char *reason;
 	size_t rows = 0;
 
-	json_object_foreach (drops, reason, count) {
+	json_object_foreach (counts, reason, count) {
 		if (!json_integer_value(count))
 			continue;
 		table_cell(table, TABLE_RED, reason);
@@ -180,14 +254,19 @@ static void print_drops(const json_t *result)
 
 static void print_status(const json_t *result, const struct tool_call *call)
 {
+	static const struct table_column drops[] = {{"DROPPED", false}, {"PACKETS", true}, {NULL, false}};
+	static const struct table_column rejects[] = {{"PROBE-REJECT", false}, {"PACKETS", true}, {NULL, false}};
 	time_t now = time(NULL);
 
 	(void)call;
 	print_gateway(json_object_get(result, "gateway"));
 	print_instances(json_object_get(result, "instances"), now);
 	print_connections(json_object_get(result, "connections"), now);
+	print_probes(result);
 	print_nics(json_object_get(result, "nics"));
-	print_drops(result);
+	print_counts(json_object_get(result, "drops"), drops);
+	print_counts(json_object_get(result, "probe_rejects"), rejects);
+	print_sender(json_object_get(result, "gateway"));
 	if (number(result, "route_errors"))
 		printf("\n%lld fail-safe routes could not be installed\n", number(result, "route_errors"));
 }
