@@ -3,8 +3,9 @@
  * The choice of a tunnel: destination prefix -> connection -> the flow's ranked members -> the first that is usable.
  * Called by steer_xdp and steer_tc, once each per packet; reads maps and changes nothing.
  *
- * A connection none of whose members is usable gets its packets dropped: the kernel might have a route past the
- * tunnels, and clear text must not take it.
+ * A connection none of whose members is usable panics: the best member that may carry packets all the same is taken.
+ * Where there is none, packets are dropped: the kernel might have a route past the tunnels, and clear text must not
+ * take it.
  */
 #ifndef BPF_CHOOSE_BPF_H
 #define BPF_CHOOSE_BPF_H
@@ -20,22 +21,37 @@
 
 #define NO_MEMBER 0xffffffffu
 
-/* The one test of usability: all causes of health.h in one word each. */
-static __always_inline bool member_usable(const struct member *member)
+/* The causes that are forgiven in panic, as a word of health. */
+static __always_inline __u64 panic_causes(void)
+{
+	union {
+		struct health health;
+		__u64 word;
+	} causes = {.word = 0};
+
+#define X(field) causes.health.field = 0xff;
+	HEALTH_PANIC_CAUSES(X)
+#undef X
+	return causes.word;
+}
+
+/* The one test of usability: all causes of health.h in one word each, less those that are forgiven. */
+static __always_inline bool member_usable(const struct member *member, __u64 forgiven)
 {
 	__u32 tunnel = member->tunnel, instance = member->instance;
 	const __u64 *tunnel_causes = bpf_map_lookup_elem(&tunnel_health, &tunnel);
 	const __u64 *instance_causes = bpf_map_lookup_elem(&instance_health, &instance);
 
-	return tunnel_causes && instance_causes && !*(volatile const __u64 *)tunnel_causes &&
-	       !*(volatile const __u64 *)instance_causes;
+	return tunnel_causes && instance_causes && !(*(volatile const __u64 *)tunnel_causes & ~forgiven) &&
+	       !(*(volatile const __u64 *)instance_causes & ~forgiven);
 }
 
 /* One walk over all members of a connection. */
 struct scan {
 	const struct connection *connection;
 	__u64 best_score;
-	__u32 key; /* what rank_score() ranks by */
+	__u64 forgiven; /* causes that do not count */
+	__u32 key;	/* what rank_score() ranks by */
 	__u32 best_tier;
 	__u32 best; /* ordinal, NO_MEMBER until one is usable */
 	__u32 better_but_unusable;
@@ -55,7 +71,7 @@ static long scan_for_best(__u32 ordinal, void *context)
 
 	if (ordinal >= MAX_MEMBERS || ordinal >= connection->members)
 		return 1;
-	if (!member_usable(&connection->member[ordinal]))
+	if (!member_usable(&connection->member[ordinal], scan->forgiven))
 		return 0;
 	score = rank_score(scan->key, ordinal, connection->rank[ordinal].weight);
 	if (!scan_is_better(scan, connection->rank[ordinal].tier, score))
@@ -73,7 +89,7 @@ static long scan_for_rank(__u32 ordinal, void *context)
 
 	if (ordinal >= MAX_MEMBERS || ordinal >= connection->members)
 		return 1;
-	if (!member_usable(&connection->member[ordinal]) &&
+	if (!member_usable(&connection->member[ordinal], scan->forgiven) &&
 	    scan_is_better(scan, connection->rank[ordinal].tier,
 			   rank_score(scan->key, ordinal, connection->rank[ordinal].weight)))
 		scan->better_but_unusable++;
@@ -81,10 +97,10 @@ static long scan_for_rank(__u32 ordinal, void *context)
 }
 
 /* Ranks all members here and now: for a connection without rows, and where all that a row names are out. */
-static __attribute__((noinline)) __u32 choose_by_scan(const struct connection *connection, __u32 key,
+static __attribute__((noinline)) __u32 choose_by_scan(const struct connection *connection, __u32 key, __u64 forgiven,
 						      struct decision *decision)
 {
-	struct scan scan = {.connection = connection, .key = key, .best = NO_MEMBER};
+	struct scan scan = {.connection = connection, .key = key, .forgiven = forgiven, .best = NO_MEMBER};
 
 	bpf_loop(MAX_MEMBERS, scan_for_best, &scan, 0);
 	if (decision->asked && scan.best != NO_MEMBER)
@@ -94,7 +110,8 @@ static __attribute__((noinline)) __u32 choose_by_scan(const struct connection *c
 }
 
 /* The first usable member that the row names, and how many it names before. */
-static __always_inline __u32 choose_by_row(const struct connection *connection, __u64 row, struct decision *decision)
+static __always_inline __u32 choose_by_row(const struct connection *connection, __u64 row, __u64 forgiven,
+					   struct decision *decision)
 {
 	for (__u32 place = 0; place < ROW_CANDIDATES; place++, row >>= 8) {
 		__u32 ordinal = row & 0xff;
@@ -102,7 +119,7 @@ static __always_inline __u32 choose_by_row(const struct connection *connection, 
 		asm volatile("" : "+r"(ordinal)); /* else the index is masked anew, past the bound that was checked */
 		if (ordinal >= MAX_MEMBERS)
 			break;
-		if (member_usable(&connection->member[ordinal])) {
+		if (member_usable(&connection->member[ordinal], forgiven)) {
 			decision->answer.rank = place;
 			return ordinal;
 		}
@@ -110,20 +127,39 @@ static __always_inline __u32 choose_by_row(const struct connection *connection, 
 	return NO_MEMBER;
 }
 
-static __always_inline __u32 choose_member(const struct connection *connection, struct decision *decision)
+static __always_inline __u32 choose_ranked(const struct connection *connection, __u64 forgiven,
+					   struct decision *decision)
 {
 	__u32 hash = decision->answer.flow_hash, first_row = connection->first_row, number, ordinal;
 	const __le64 *row;
 
 	if (first_row == NO_ROWS)
-		return choose_by_scan(connection, hash, decision);
+		return choose_by_scan(connection, hash, forgiven, decision);
 	number = first_row + (hash & connection->row_mask);
 	row = bpf_map_lookup_elem(&rows, &number);
 	/* A row's bytes are read as one word, lowest address first. */
-	ordinal = row ? choose_by_row(connection, __le64_to_cpu(*row), decision) : NO_MEMBER;
+	ordinal = row ? choose_by_row(connection, __le64_to_cpu(*row), forgiven, decision) : NO_MEMBER;
 	if (ordinal == NO_MEMBER && (!row || connection->members > ROW_CANDIDATES))
-		ordinal = choose_by_scan(connection, hash & connection->row_mask, decision);
+		ordinal = choose_by_scan(connection, hash & connection->row_mask, forgiven, decision);
 	return ordinal;
+}
+
+/* Looks for those that fail nothing but their probes, say: the probes may be wrong, and their SAs exist. */
+static __attribute__((noinline)) __u32 choose_in_panic(const struct connection *connection, struct decision *decision)
+{
+	__u32 ordinal = choose_ranked(connection, panic_causes(), decision);
+
+	if (ordinal != NO_MEMBER)
+		decision->answer.rank |= WHERE_PANIC;
+	return ordinal;
+}
+
+/* Panic costs nothing until nothing usable was found. */
+static __always_inline __u32 choose_member(const struct connection *connection, struct decision *decision)
+{
+	__u32 ordinal = choose_ranked(connection, 0, decision);
+
+	return ordinal < MAX_MEMBERS ? ordinal : choose_in_panic(connection, decision);
 }
 
 /* Where a member's packets leave; NULL where the maps do not hang together. */

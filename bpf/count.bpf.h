@@ -13,7 +13,7 @@ struct amount {
 	__u32 bytes; /* of their IP packets */
 };
 
-static __always_inline void count_tx(__u32 tunnel, struct amount amount)
+static __always_inline void count_tx(__u32 tunnel, struct amount amount, bool panics)
 {
 	struct counters *counter = bpf_map_lookup_elem(&counters, &tunnel);
 
@@ -21,6 +21,8 @@ static __always_inline void count_tx(__u32 tunnel, struct amount amount)
 		return;
 	counter->tx_packets += amount.packets;
 	counter->tx_bytes += amount.bytes;
+	if (panics)
+		counter->panic_packets += amount.packets;
 }
 
 static __always_inline void count_rx(__u32 tunnel, struct amount amount)

@@ -22,6 +22,12 @@ struct decision {
 	bool asked;  /* by `where`: it takes the trouble to find the rank of a member that no row names */
 };
 
+/* Is it sent into a tunnel for want of a usable one? */
+static __always_inline bool decision_panics(const struct decision *decision)
+{
+	return decision->answer.rank & WHERE_PANIC;
+}
+
 static __always_inline void decide_pass(struct decision *decision, enum pass_reason reason)
 {
 	decision->answer.verdict = WHERE_PASS;

@@ -118,7 +118,7 @@ static __always_inline int send(struct __sk_buff *skb, const struct packet *pack
 		if (action == SEND_FAILED)
 			return drop(DROP_no_egress);
 	}
-	count_tx(decision->answer.detail, amount);
+	count_tx(decision->answer.detail, amount, decision_panics(decision));
 	return action;
 }
 

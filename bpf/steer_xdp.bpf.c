@@ -100,7 +100,7 @@ int steer_xdp(struct xdp_md *xdp)
 		return leave();
 	if (!send_xdp(xdp, &packet, &decision))
 		return leave();
-	count_tx(decision.answer.detail, (struct amount){1, packet.ip.ip_bytes});
+	count_tx(decision.answer.detail, (struct amount){1, packet.ip.ip_bytes}, decision_panics(&decision));
 	return XDP_REDIRECT;
 }
 

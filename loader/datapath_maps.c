@@ -129,6 +129,7 @@ int datapath_counters(const struct datapath *datapath, struct counters *ret_coun
 				sum.tx_bytes += value->tx_bytes;
 				sum.rx_packets += value->rx_packets;
 				sum.rx_bytes += value->rx_bytes;
+				sum.panic_packets += value->panic_packets;
 			}
 			ret_counters[done] = sum;
 		}

@@ -20,14 +20,23 @@
 	X(device_missing, "no such device", aa_steerd)                                                                 \
 	X(link_down, "link down", aa_steerd)                                                                           \
 	X(sa_missing, "no SA", aa_steerd)                                                                              \
+	X(sa_expiring, "SA expires and has no successor", aa_steerd)                                                   \
 	X(next_hop_missing, "next hop does not answer", aa_steerd)                                                     \
 	X(probe_dead, "probe unanswered", bpf)
+
+/*
+ * X(field): causes under which a tunnel may still carry packets. When a connection has no usable tunnel, the best of
+ * those that are out for these alone is taken all the same: panic.
+ */
+#define HEALTH_PANIC_CAUSES(X)                                                                                         \
+	X(sa_expiring)                                                                                                 \
+	X(probe_dead)
 
 struct health {
 #define X(field, word, writer) __u8 field; /* not 0: out for this cause */
 	HEALTH_CAUSES(X)
 #undef X
-	__u8 reserved[2]; /* 0 */
+	__u8 reserved[1]; /* 0 */
 } __attribute__((aligned(8)));
 
 _Static_assert(sizeof(struct health) == 8, "health is one word");

@@ -105,7 +105,7 @@ static void test_choose__nothing_usable_is_a_drop(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < MAX_INSTANCES; i++)
-		rig.instance_health[i].probe_dead = 1;
+		rig.instance_health[i].next_hop_missing = 1;
 	assert_int_equal(answer_for(&frame).verdict, WHERE_DROP);
 	assert_int_equal(answer_for(&wide).verdict, WHERE_DROP);
 	assert_int_equal(answer_for(&rowless).verdict, WHERE_DROP);
