@@ -65,6 +65,61 @@ static void tunnel_decide(const struct judge *judge, struct model_tunnel *tunnel
 					  .dead = dead});
 }
 
+/* Are all its causes, and its instance's, those that are forgiven in panic? */
+static bool tunnel_panics(const struct model_tunnel *tunnel)
+{
+	struct health tunnel_facts = tunnel->unit.facts, instance_facts = tunnel->instance->unit.facts;
+
+#define X(field) tunnel_facts.field = instance_facts.field = 0;
+	HEALTH_PANIC_CAUSES(X)
+#undef X
+	return !*cause_text(&tunnel_facts) && !*cause_text(&instance_facts);
+}
+
+/* Of a connection without usable tunnel: what the packet path makes of it, by the same rule (bpf/choose.bpf.h). */
+static const char *panic_text(const struct model_connection *connection)
+{
+	const char *text = NULL;
+
+	for (size_t t = 0; t < connection->config->tunnel_count; t++) {
+		const struct model_tunnel *tunnel = &connection->tunnels[t];
+
+		if (!tunnel_panics(tunnel))
+			continue;
+		if (tunnel->unit.facts.probe_dead || tunnel->instance->unit.facts.probe_dead)
+			return "every tunnel of the connection fails its probe";
+		text = "no tunnel of the connection has a successor to its SA";
+	}
+	return text;
+}
+
+static void connection_tell(const struct judge *judge, const struct model_connection *connection, const char *from,
+			    const char *to, const char *reason)
+{
+	if (judge->changed)
+		judge->changed(&(struct judge_change){.subject = JUDGE_CONNECTION,
+						      .name = connection->config->name,
+						      .connection = connection->config->name,
+						      .from = from,
+						      .to = to,
+						      .reason = reason},
+			       judge->context);
+}
+
+/* Panic is no state but a way to be down, with a beginning and an end that are told like states. */
+static void connection_panic_decide(const struct judge *judge, struct model_connection *connection)
+{
+	const char *before = connection->panic, *down = connection_state_text(CONNECTION_DOWN);
+
+	connection->panic = connection->state == CONNECTION_DOWN ? panic_text(connection) : NULL;
+	if (connection->state != CONNECTION_DOWN || !before == !connection->panic)
+		return;
+	if (connection->panic)
+		connection_tell(judge, connection, down, "panic", connection->panic);
+	else
+		connection_tell(judge, connection, "panic", down, "");
+}
+
 /* Tunnels of one connection stand or fall together where tiers are: one that fails makes a standby active. */
 static void connection_decide(const struct judge *judge, struct model_connection *connection)
 {
@@ -89,18 +144,12 @@ static void connection_decide(const struct judge *judge, struct model_connection
 
 	state = !instances ? CONNECTION_DOWN
 			   : (instances & (instances - 1) ? CONNECTION_REDUNDANT : CONNECTION_AT_RISK);
-	if (state == before)
-		return;
-	connection->state = state;
-	connection->since_ns = clock_wall_ns();
-	if (judge->changed)
-		judge->changed(&(struct judge_change){.subject = JUDGE_CONNECTION,
-						      .name = connection->config->name,
-						      .connection = connection->config->name,
-						      .from = connection_state_text(before),
-						      .to = connection_state_text(state),
-						      .reason = ""},
-			       judge->context);
+	if (state != before) {
+		connection->state = state;
+		connection->since_ns = clock_wall_ns();
+		connection_tell(judge, connection, connection_state_text(before), connection_state_text(state), "");
+	}
+	connection_panic_decide(judge, connection);
 }
 
 /* any_active: one of its tunnels carries traffic, rather than stands by. */

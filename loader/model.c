@@ -410,6 +410,7 @@ void model_inherit(struct model *model, const struct model *older)
 		if (!from)
 			continue;
 		connection->state = from->state;
+		connection->panic = from->panic;
 		connection->since_ns = from->since_ns;
 	}
 	model->state = older->state;

@@ -81,6 +81,7 @@ struct model_connection {
 	uint32_t index;		      /* in the map `connections` */
 	struct model_tunnel *tunnels; /* config->tunnel_count of them, in the model's one array */
 	enum connection_state state;  /* decided */
+	const char *panic; /* decided: down, and why packets go into tunnels that are out all the same; else NULL */
 	uint64_t since_ns;
 	bool unsettled; /* facts of its tunnels changed since it was decided */
 };

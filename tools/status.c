@@ -214,6 +214,18 @@ static void print_sender(const json_t *gateway)
 	       json_is_true(json_object_get(sender, "realtime")) ? "" : ", without real-time priority");
 }
 
+/* A connection that forwards for want of anything better is an alarm. */
+static void print_panics(const json_t *connections)
+{
+	const json_t *connection;
+	size_t i;
+
+	json_array_foreach (connections, i, connection)
+		if (json_is_true(json_object_get(connection, "panic")))
+			printf("\nconnection %s: %s\n", tool_string(connection, "name"),
+			       tool_string(connection, "reason"));
+}
+
 static void print_nics(const json_t *nics)
 {
 	static const struct table_column column[] = {{"NIC", false}, {"ROLE", false}, {"STATE", false},
@@ -262,6 +274,7 @@ static void print_status(const json_t *result, const struct tool_call *call)
 	print_gateway(json_object_get(result, "gateway"));
 	print_instances(json_object_get(result, "instances"), now);
 	print_connections(json_object_get(result, "connections"), now);
+	print_panics(json_object_get(result, "connections"));
 	print_probes(result);
 	print_nics(json_object_get(result, "nics"));
 	print_counts(json_object_get(result, "drops"), drops);

@@ -221,6 +221,95 @@ static void test_judge__nothing_usable_is_down(void **state)
 	assert_int_equal(instance(fixture, "in0")->unit.state, UNIT_ACTIVE);
 }
 
+static void probes_fail(struct fixture *fixture)
+{
+	fixture->tunnel_health[tunnel(fixture, "hq-0")->index].probe_dead = 1;
+	fixture->instance_health[instance(fixture, "in1")->index].probe_dead = 1;
+	judge_tunnel(tunnel(fixture, "hq-0"));
+	judge_instance(fixture->model, instance(fixture, "in1"));
+	settle(fixture);
+}
+
+static void test_panic__is_a_way_to_be_down_that_is_told(void **state)
+{
+	struct fixture *fixture = *state;
+	struct model_connection *hq = model_connection_by_name(fixture->model, "hq");
+
+	probes_fail(fixture);
+	assert_int_equal(hq->state, CONNECTION_DOWN);
+	assert_string_equal(hq->panic, "every tunnel of the connection fails its probe");
+	assert_string_equal(fixture->told, "tunnel hq-0 down; tunnel hq-1 down; connection hq down; "
+					   "connection hq panic; instance in1 down; ");
+	/* It is told once. */
+	fixture->told[0] = 0;
+	judge_all(fixture->model);
+	settle(fixture);
+	assert_string_equal(fixture->told, "");
+	/* And its end is the return of any tunnel. */
+	fixture->tunnel_health[tunnel(fixture, "hq-0")->index].probe_dead = 0;
+	judge_tunnel(tunnel(fixture, "hq-0"));
+	settle(fixture);
+	assert_string_equal(fixture->told, "tunnel hq-0 active; connection hq at-risk; ");
+	assert_null(hq->panic);
+}
+
+static void test_panic__ends_where_nothing_is_left_to_take(void **state)
+{
+	struct fixture *fixture = *state;
+	struct model_connection *hq = model_connection_by_name(fixture->model, "hq");
+
+	probes_fail(fixture);
+	tunnel(fixture, "hq-0")->unit.facts.sa_missing = 1;
+	judge_tunnel(tunnel(fixture, "hq-0"));
+	settle(fixture);
+	assert_non_null(hq->panic);
+	fixture->told[0] = 0;
+	instance(fixture, "in1")->unit.facts.admin_out = 1;
+	judge_instance(fixture->model, instance(fixture, "in1"));
+	settle(fixture);
+	assert_null(hq->panic);
+	assert_string_equal(fixture->told, "tunnel hq-1 draining; connection hq down; instance in1 draining; ");
+}
+
+static void test_panic__is_not_what_a_lost_sa_leads_to(void **state)
+{
+	struct fixture *fixture = *state;
+
+	tunnel(fixture, "hq-0")->unit.facts.sa_missing = 1;
+	tunnel(fixture, "hq-1")->unit.facts.link_down = 1;
+	probes_fail(fixture);
+	judge_tunnel(tunnel(fixture, "hq-1"));
+	settle(fixture);
+	assert_int_equal(model_connection_by_name(fixture->model, "hq")->state, CONNECTION_DOWN);
+	assert_null(model_connection_by_name(fixture->model, "hq")->panic);
+	assert_null(strstr(fixture->told, "panic"));
+}
+
+static void test_judge__expiring_sa_is_left_and_panicked_into_when_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	struct model_tunnel *hq0 = tunnel(fixture, "hq-0"), *hq1 = tunnel(fixture, "hq-1");
+	struct model_connection *hq = model_connection_by_name(fixture->model, "hq");
+
+	hq0->unit.facts.sa_expiring = 1;
+	judge_tunnel(hq0);
+	assert_int_equal(fixture->tunnel_health[hq0->index].sa_expiring, 1);
+	settle(fixture);
+	assert_int_equal(hq0->unit.state, UNIT_DOWN);
+	assert_string_equal(hq0->unit.reason, "SA expires and has no successor");
+	assert_null(hq->panic);
+	hq1->unit.facts.link_down = 1;
+	judge_tunnel(hq1);
+	settle(fixture);
+	assert_string_equal(hq->panic, "no tunnel of the connection has a successor to its SA");
+	hq0->unit.facts.sa_expiring = 0;
+	judge_tunnel(hq0);
+	settle(fixture);
+	assert_int_equal(fixture->tunnel_health[hq0->index].sa_expiring, 0);
+	assert_int_equal(hq0->unit.state, UNIT_ACTIVE);
+	assert_null(hq->panic);
+}
+
 static void test_judge__standby_takes_over_and_gives_back(void **state)
 {
 	struct fixture *fixture = *state;
@@ -286,6 +375,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_judge__one_cause_does_not_hide_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_judge__probe_byte_is_read_and_never_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_judge__nothing_usable_is_down, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_panic__is_a_way_to_be_down_that_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_panic__ends_where_nothing_is_left_to_take, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_panic__is_not_what_a_lost_sa_leads_to, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_judge__expiring_sa_is_left_and_panicked_into_when_alone, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_judge__standby_takes_over_and_gives_back, setup_standby, teardown),
 		cmocka_unit_test_setup_teardown(test_judge__cut_names_the_connection_that_would_go_down, setup,
 						teardown),
