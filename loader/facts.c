@@ -46,6 +46,7 @@ static void unit_without_device(struct unit *unit)
 	unit->facts.device_missing = 1;
 	unit->facts.link_down = 0;
 	unit->facts.sa_missing = 0;
+	unit->facts.sa_expiring = 0;
 	unit->facts.next_hop_missing = unit->via != NULL;
 }
 
@@ -91,6 +92,7 @@ static void tunnel_device(struct steerd *steerd, const struct model *model, stru
 			  const struct link *link)
 {
 	unit_device(steerd, model, &tunnel->unit, link);
+	tunnel->unit.facts.sa_expiring = link->if_id && steerd->sas && sas_expiring(steerd->sas, link->if_id);
 	/* What is held (facts_sa_changed()) is no link's to free. */
 	if (tunnel->if_id == link->if_id && tunnel->unit.facts.sa_missing && sa_is_held(tunnel, clock_monotonic_ns()))
 		return;
@@ -254,6 +256,23 @@ void facts_sa_changed(uint32_t if_id, bool present, void *context)
 		if (present)
 			continue;
 		model->tunnels[t].unit.facts.sa_missing = 1;
+		judge_tunnel(&model->tunnels[t]);
+	}
+	steerd_unsettle(steerd);
+}
+
+/* Back without a hold: the successor serves policies that were there all along. */
+void facts_sa_expiring(uint32_t if_id, bool expiring, void *context)
+{
+	struct steerd *steerd = context;
+	struct model *model = steerd->model;
+
+	if (!model || !if_id)
+		return;
+	for (size_t t = 0; t < model->config->tunnel_count; t++) {
+		if (model->tunnels[t].if_id != if_id)
+			continue;
+		model->tunnels[t].unit.facts.sa_expiring = expiring;
 		judge_tunnel(&model->tunnels[t]);
 	}
 	steerd_unsettle(steerd);

@@ -6,6 +6,8 @@
  * when its set is empty. Sends need an outbound SA: one whose destination is not an address of this box. Larval SAs (no
  * SPI or no algorithm: a negotiation under way) do not count. Messages carry keys: nothing here logs or keeps them.
  *
+ * An if_id whose last SA nears its hard limit without a successor is told before packets are lost (sa_set.h).
+ *
  * Context: the daemon's event loop. Same rules as links.h: XFRM multicast groups SA and EXPIRE, a fresh dump on
  * overrun.
  */
@@ -24,12 +26,16 @@ struct sas;
 typedef bool sas_is_own_fn(const struct config_address *address, void *context);
 /* The if_id has outbound SAs now, or has no more. */
 typedef void sas_changed_fn(uint32_t if_id, bool present, void *context);
+/* The if_id's last outbound SA expires within two seconds, or does no more, or is gone, as was told before. */
+typedef void sas_expiring_fn(uint32_t if_id, bool expiring, void *context);
 
 /* *ret_sas is set before the first callback, so that it may look up; NULL again on failure. */
-int sas_open(sd_event *loop, sas_is_own_fn *is_own, sas_changed_fn *changed, void *context, struct sas **ret_sas);
+int sas_open(sd_event *loop, sas_is_own_fn *is_own, sas_changed_fn *changed, sas_expiring_fn *expiring, void *context,
+	     struct sas **ret_sas);
 void sas_close(struct sas *sas);
 
 bool sas_present(const struct sas *sas, uint32_t if_id);
+bool sas_expiring(const struct sas *sas, uint32_t if_id);
 
 /* The box's own addresses changed: judge directions anew. */
 void sas_recheck(struct sas *sas);

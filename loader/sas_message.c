@@ -89,6 +89,23 @@ static bool is_ipsec(uint8_t protocol)
 	return protocol == IPPROTO_ESP || protocol == IPPROTO_AH;
 }
 
+/* since: 0 where the event that the limit counts from has not been. */
+static uint64_t limit_end(uint64_t since, uint64_t seconds)
+{
+	uint64_t end;
+
+	return !since || !seconds || __builtin_add_overflow(since, seconds, &end) ? SA_NEVER : end;
+}
+
+/* That an SA was used for the first time is told to nobody, so a limit from then on is known after a dump only. */
+static uint64_t hard_expiry(const struct xfrm_usersa_info *info)
+{
+	uint64_t of_age = limit_end(info->curlft.add_time, info->lft.hard_add_expires_seconds);
+	uint64_t of_use = limit_end(info->curlft.use_time, info->lft.hard_use_expires_seconds);
+
+	return of_age < of_use ? of_age : of_use;
+}
+
 static int parse_state(const struct nlmsghdr *message, struct sa_message *ret_message)
 {
 	struct xfrm_usersa_info info;
@@ -106,6 +123,7 @@ static int parse_state(const struct nlmsghdr *message, struct sa_message *ret_me
 	/* The kernel keeps the if_id of an SA that is updated without one, and repeats the request, not the SA. */
 	if (message->nlmsg_type == XFRM_MSG_UPDSA && !parse.sa.if_id && !larval)
 		ret_message->event = SA_UPDATED;
+	parse.sa.expires_s = hard_expiry(&info);
 	ret_message->sa = parse.sa;
 	return 0;
 }

@@ -234,7 +234,7 @@ static int watchers_open(struct steerd *steerd)
 		log_error("the kernel's links cannot be watched: %s", strerror(-err));
 		return err;
 	}
-	err = sas_open(steerd->loop, is_own_address, facts_sa_changed, steerd, &steerd->sas);
+	err = sas_open(steerd->loop, is_own_address, facts_sa_changed, facts_sa_expiring, steerd, &steerd->sas);
 	if (err)
 		log_warning("security associations cannot be watched, so no tunnel fails for want of one: %s",
 			    strerror(-err));

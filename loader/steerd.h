@@ -115,6 +115,7 @@ void facts_link_removed(struct steerd *steerd, const struct link *link);
 void facts_next_hop_changed(int ifindex, const struct config_address *next_hop, bool present, const uint8_t mac[6],
 			    void *steerd);
 void facts_sa_changed(uint32_t if_id, bool present, void *steerd);
+void facts_sa_expiring(uint32_t if_id, bool expiring, void *steerd);
 /* Each tick: SAs that came back long enough ago are used again. */
 void facts_sas_held(struct steerd *steerd, uint64_t now_ns);
 /* Everything that the watchers know, into a model that may not run yet. Stores no health. */

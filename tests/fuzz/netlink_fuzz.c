@@ -14,6 +14,7 @@
 #include "../../loader/sas_message.c"
 
 #define LARGEST 16384
+#define NOW_NS	(1000 * NS_PER_SECOND)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,6 +36,12 @@ static void changed(uint32_t if_id, bool present, void *context)
 	must(sa_set_present(*(struct sa_set **)context, if_id) == present);
 }
 
+static void expiring(uint32_t if_id, bool expires, void *context)
+{
+	must(if_id != 0);
+	must(sa_set_expiring(*(struct sa_set **)context, if_id) == expires);
+}
+
 static void read_sa(const struct nlmsghdr *header, struct sa_set *set)
 {
 	struct sa_message news;
@@ -47,6 +54,7 @@ static void read_sa(const struct nlmsghdr *header, struct sa_set *set)
 		sa_set_remove(set, &news.sa.id);
 	else if (news.event == SA_FLUSHED)
 		sa_set_flush(set, news.sa.id.protocol);
+	must(sa_set_due_ns(set) > NOW_NS);
 }
 
 static void read_route(const struct nlmsghdr *header)
@@ -95,14 +103,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sa_set *set = NULL;
 	int left = size;
 
-	if (size > LARGEST || sa_set_new(is_own, changed, &set, &set) < 0)
+	if (size > LARGEST || sa_set_new(is_own, changed, expiring, &set, &set) < 0)
 		return 0;
+	sa_set_clock(set, NOW_NS, NOW_NS);
 	copy = calloc(1, MNL_ALIGN(size + 1));
 	if (copy && size)
 		memcpy(copy, data, size);
 	for (header = (void *)copy; copy && nl_message_fits(header, left); header = mnl_nlmsg_next(header, &left))
 		read_message(header, set);
 	sa_set_recheck(set);
+	sa_set_clock(set, 2 * NOW_NS, 2 * NOW_NS);
+	sa_set_expire(set);
 	sa_set_free(set);
 	free(copy);
 	return 0;

@@ -692,14 +692,14 @@ static void sa_changed(uint32_t if_id, bool present, void *context)
 static void test_sas__larval_ones_do_not_count(void **state)
 {
 	struct fixture *fixture = *state;
-	int result = sas_open(fixture->loop, no_address_is_own, sa_changed, fixture, &fixture->sas);
+	int result = sas_open(fixture->loop, no_address_is_own, sa_changed, sa_changed, fixture, &fixture->sas);
 
 	if (result < 0)
 		skip();
 	netns_do("ip xfrm state allocspi src 10.1.1.1 dst 10.1.1.2 proto esp mode tunnel min 4096 max 4100 >/dev/null");
 	netns_settle(fixture->loop);
 	sas_close(fixture->sas);
-	assert_int_equal(sas_open(fixture->loop, no_address_is_own, sa_changed, fixture, &fixture->sas), 0);
+	assert_int_equal(sas_open(fixture->loop, no_address_is_own, sa_changed, sa_changed, fixture, &fixture->sas), 0);
 	assert_int_equal(fixture->changes, 0);
 	assert_false(sas_present(fixture->sas, 0));
 	netns_do("ip xfrm state flush");

@@ -24,7 +24,8 @@ static struct {
 	struct tunnel tunnels[64];
 	struct instance instances[MAX_INSTANCES];
 	struct steerd steerd;
-	size_t watches; /* of next hops */
+	size_t watches;		 /* of next hops */
+	uint32_t expiring_if_id; /* 0: none */
 } rig;
 
 static const char text[] =
@@ -68,6 +69,12 @@ bool sas_present(const struct sas *sas, uint32_t if_id)
 {
 	(void)sas;
 	return if_id == 42;
+}
+
+bool sas_expiring(const struct sas *sas, uint32_t if_id)
+{
+	(void)sas;
+	return if_id && if_id == rig.expiring_if_id;
 }
 
 bool addresses_is_own(const struct addresses *addresses, const struct config_address *address)
@@ -283,6 +290,43 @@ static void test_link__of_no_concern_asks_for_no_next_hop(void **state)
 	assert_int_equal(rig.watches, before);
 }
 
+static void sa_expires(uint32_t if_id, bool expires)
+{
+	rig.expiring_if_id = expires ? if_id : 0;
+	facts_sa_expiring(if_id, expires, &rig.steerd);
+}
+
+static void test_sa__that_expires_is_a_cause_until_its_successor_is_there(void **state)
+{
+	uint32_t hq0;
+
+	(void)state;
+	appears(xfrm(5, "ipsec0", 42, 2));
+	hq0 = model_tunnel_by_name(rig.steerd.model, "hq-0")->index;
+	sa_expires(43, true);
+	assert_true(unit_usable(tunnel("hq-0")));
+	sa_expires(42, true);
+	assert_false(unit_usable(tunnel("hq-0")));
+	assert_int_equal(rig.tunnel_health[hq0].sa_expiring, 1);
+	assert_int_equal(rig.tunnel_health[hq0].sa_missing, 0);
+	/* News of the link does not free it. */
+	facts_link_changed(&rig.steerd, find(5));
+	assert_int_equal(rig.tunnel_health[hq0].sa_expiring, 1);
+	sa_expires(42, false);
+	assert_true(unit_usable(tunnel("hq-0")));
+	assert_int_equal(rig.tunnel_health[hq0].sa_expiring, 0);
+}
+
+static void test_sa__that_expires_is_known_to_a_device_that_appears_and_gone_with_it(void **state)
+{
+	(void)state;
+	sa_expires(42, true);
+	appears(xfrm(5, "ipsec0", 42, 2));
+	assert_true(tunnel("hq-0")->facts.sa_expiring);
+	vanishes(5);
+	assert_false(tunnel("hq-0")->facts.sa_expiring);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -293,6 +337,8 @@ int main(void)
 		TEST(test_link__lower_that_vanished_comes_back_under_another_index),
 		TEST(test_link__without_if_id_is_no_matter_of_sas_or_outside_nics),
 		TEST(test_link__of_no_concern_asks_for_no_next_hop),
+		TEST(test_sa__that_expires_is_a_cause_until_its_successor_is_there),
+		TEST(test_sa__that_expires_is_known_to_a_device_that_appears_and_gone_with_it),
 	};
 
 	return cmocka_run_group_tests_name("facts", tests, NULL, NULL);

@@ -32,8 +32,10 @@
 struct fixture {
 	struct sa_set *set;
 	bool present[IF_IDS]; /* as last told */
-	size_t ups, downs;
+	bool expiring[IF_IDS];
+	size_t ups, downs, expiries;
 	bool owns_nothing;
+	uint64_t wall_s, running_s;
 	uint8_t buffer[4096] __attribute__((aligned(8)));
 };
 
@@ -58,12 +60,40 @@ static void changed(uint32_t if_id, bool present, void *context)
 	fixture->downs += !present;
 }
 
+static void expiring(uint32_t if_id, bool expires, void *context)
+{
+	struct fixture *fixture = context;
+
+	assert_true(if_id < IF_IDS);
+	assert_int_not_equal(fixture->expiring[if_id], expires);
+	assert_int_equal(sa_set_expiring(fixture->set, if_id), expires);
+	fixture->expiring[if_id] = expires;
+	fixture->expiries += expires;
+}
+
+/* As sas.c does before each message and, by its timer, when something is due. */
+static void time_passes(struct fixture *fixture, uint64_t seconds)
+{
+	fixture->wall_s += seconds;
+	fixture->running_s += seconds;
+	sa_set_clock(fixture->set, fixture->wall_s * NS_PER_SECOND, fixture->running_s * NS_PER_SECOND);
+	if (sa_set_due_ns(fixture->set) <= fixture->running_s * NS_PER_SECOND)
+		sa_set_expire(fixture->set);
+}
+
+#define NOW_S	  1800000000ull /* wall clock, at the start of each test */
+#define RUNNING_S 5000ull	/* since boot */
+
 static int set_up(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	int result = sa_set_new(is_own, changed, expiring, fixture, &fixture->set);
 
 	*state = fixture;
-	return sa_set_new(is_own, changed, fixture, &fixture->set);
+	fixture->wall_s = NOW_S;
+	fixture->running_s = RUNNING_S;
+	time_passes(fixture, 0);
+	return result;
 }
 
 static int tear_down(void **state)
@@ -82,7 +112,9 @@ struct text_sa {
 	uint32_t mark;
 	uint8_t direction; /* XFRMA_SA_DIR; 0: an older kernel */
 	bool no_algorithm;
-	uint8_t protocol; /* 0: ESP */
+	uint8_t protocol;	      /* 0: ESP */
+	uint64_t added_s, life_s;     /* wall clock, hard limit from then on; 0: none */
+	uint64_t used_s, life_used_s; /* likewise from the first use */
 };
 
 static void fill_address(xfrm_address_t *address, const char *text)
@@ -100,6 +132,11 @@ static void fill_info(struct xfrm_usersa_info *info, const struct text_sa *sa)
 	info->id.proto = sa->protocol ? sa->protocol : IPPROTO_ESP;
 	fill_address(&info->id.daddr, sa->destination);
 	fill_address(&info->saddr, sa->source);
+	info->lft.hard_byte_limit = info->lft.hard_packet_limit = XFRM_INF;
+	info->curlft.add_time = sa->added_s;
+	info->curlft.use_time = sa->used_s;
+	info->lft.hard_add_expires_seconds = sa->life_s;
+	info->lft.hard_use_expires_seconds = sa->life_used_s;
 }
 
 static void put_attributes(struct nlmsghdr *header, const struct text_sa *sa)
@@ -474,6 +511,242 @@ static void test_dump__is_disturbed_by_the_end_of_an_unknown_sa(void **state)
 	assert_false(handle_message(message, &sas));
 }
 
+static struct text_sa living(struct text_sa sa, uint64_t added_s, uint64_t life_s)
+{
+	sa.added_s = added_s;
+	sa.life_s = life_s;
+	return sa;
+}
+
+static void test_expiry__last_sa_is_left_two_seconds_before(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa out = living(out_old, NOW_S - 10, 100);
+
+	newsa(fixture, &out);
+	assert_int_equal(sa_set_due_ns(fixture->set), (RUNNING_S + 88) * NS_PER_SECOND);
+	time_passes(fixture, 87);
+	assert_false(fixture->expiring[1]);
+	time_passes(fixture, 1);
+	assert_true(fixture->expiring[1]);
+	assert_true(fixture->present[1]);
+	time_passes(fixture, 2);
+	expire(fixture, &out, true);
+	assert_false(fixture->present[1]);
+	assert_false(fixture->expiring[1]);
+	assert_int_equal(fixture->expiries, 1);
+	assert_int_equal(sa_set_due_ns(fixture->set), SA_NEVER);
+}
+
+static void test_expiry__rekey_in_time_is_none(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa out = living(out_old, NOW_S, 100), next = living(out_new, NOW_S + 90, 100);
+
+	newsa(fixture, &out);
+	time_passes(fixture, 90);
+	expire(fixture, &out, false);
+	newsa(fixture, &next);
+	/* The old one may run out beside it. */
+	time_passes(fixture, 10);
+	expire(fixture, &out, true);
+	time_passes(fixture, 87);
+	assert_int_equal(fixture->expiries, 0);
+	time_passes(fixture, 1);
+	assert_true(fixture->expiring[1]);
+}
+
+static void test_expiry__successor_that_is_late_ends_it(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa out = living(out_old, NOW_S, 100), next = living(out_new, NOW_S + 99, 100);
+
+	newsa(fixture, &out);
+	time_passes(fixture, 99);
+	assert_true(fixture->expiring[1]);
+	newsa(fixture, &next);
+	assert_false(fixture->expiring[1]);
+	delsa(fixture, &next);
+	assert_true(fixture->expiring[1]);
+	assert_int_equal(fixture->downs, 0);
+}
+
+static void test_expiry__inbound_and_other_interfaces_are_no_successors(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa out = living(out_old, NOW_S, 100),
+		       other = {.source = BOX, .destination = "198.51.100.2", .spi = 0x200, .if_id = 2};
+
+	newsa(fixture, &out);
+	updsa(fixture, &in_old);
+	newsa(fixture, &other);
+	time_passes(fixture, 98);
+	assert_true(fixture->expiring[1]);
+	assert_false(fixture->expiring[2]);
+}
+
+static void test_expiry__without_limit_never_comes(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa endless = living(out_new, NOW_S, XFRM_INF), unused = out_third;
+
+	newsa(fixture, &out_old);
+	time_passes(fixture, 1000000);
+	delsa(fixture, &out_old);
+	newsa(fixture, &endless);
+	assert_int_equal(sa_set_due_ns(fixture->set), SA_NEVER);
+	delsa(fixture, &endless);
+	unused.life_used_s = 10;
+	newsa(fixture, &unused);
+	time_passes(fixture, 1000000);
+	assert_int_equal(fixture->expiries, 0);
+}
+
+static void test_expiry__counts_from_first_use_too(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa out = living(out_old, NOW_S - 50, 1000);
+
+	out.used_s = NOW_S;
+	out.life_used_s = 20;
+	newsa(fixture, &out);
+	time_passes(fixture, 17);
+	assert_false(fixture->expiring[1]);
+	time_passes(fixture, 1);
+	assert_true(fixture->expiring[1]);
+}
+
+static void test_expiry__does_not_follow_the_wall_clock_when_that_is_set(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa out = living(out_old, NOW_S, 100), next = living(out_new, NOW_S, 100);
+
+	newsa(fixture, &out);
+	fixture->wall_s += 86400;
+	time_passes(fixture, 50);
+	assert_false(fixture->expiring[1]);
+	/* Nor when a dump shows it again. */
+	sa_set_begin(fixture->set);
+	newsa(fixture, &out);
+	sa_set_end(fixture->set);
+	assert_false(fixture->expiring[1]);
+	time_passes(fixture, 48);
+	assert_true(fixture->expiring[1]);
+	/* Of one that should be long gone it is not known how long it lives. */
+	newsa(fixture, &next);
+	assert_false(fixture->expiring[1]);
+	assert_int_equal(sa_set_due_ns(fixture->set), SA_NEVER);
+}
+
+static void test_expiry__is_put_off_when_the_wall_clock_is_set_back(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa out = living(out_old, NOW_S, 100), endless = living(out_new, NOW_S, 0);
+
+	newsa(fixture, &out);
+	time_passes(fixture, 99);
+	assert_true(fixture->expiring[1]);
+	fixture->wall_s -= 50;
+	time_passes(fixture, 0);
+	assert_false(fixture->expiring[1]);
+	time_passes(fixture, 48);
+	assert_false(fixture->expiring[1]);
+	time_passes(fixture, 1);
+	assert_true(fixture->expiring[1]);
+	newsa(fixture, &endless);
+	fixture->wall_s -= 50;
+	time_passes(fixture, 100000);
+	assert_false(fixture->expiring[1]);
+}
+
+static void test_expiry__is_found_at_once_in_a_first_dump(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa out = living(out_old, NOW_S - 99, 100);
+
+	sa_set_begin(fixture->set);
+	newsa(fixture, &out);
+	sa_set_end(fixture->set);
+	assert_true(fixture->expiring[1]);
+	assert_true(fixture->present[1]);
+}
+
+static void test_expiry__update_moves_it(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa out = living(out_old, NOW_S, 100);
+
+	newsa(fixture, &out);
+	out.life_s = 10;
+	updsa(fixture, &out);
+	time_passes(fixture, 8);
+	assert_true(fixture->expiring[1]);
+	out.life_s = 200;
+	updsa(fixture, &out);
+	assert_false(fixture->expiring[1]);
+	out.if_id = 3;
+	updsa(fixture, &out);
+	time_passes(fixture, 190);
+	assert_true(fixture->expiring[3]);
+	assert_false(fixture->expiring[1]);
+}
+
+static void test_expiry__direction_that_turns_counts(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa in = living(in_old, NOW_S, 1000), out = living(out_old, NOW_S, 100);
+
+	fixture->owns_nothing = true;
+	updsa(fixture, &in);
+	newsa(fixture, &out);
+	time_passes(fixture, 99);
+	assert_false(fixture->expiring[1]);
+	fixture->owns_nothing = false;
+	sa_set_recheck(fixture->set);
+	assert_true(fixture->expiring[1]);
+}
+
+static void test_expiry__each_interface_has_its_own(void **state)
+{
+	struct fixture *fixture = *state;
+
+	for (uint32_t if_id = IF_IDS - 1; if_id > 0; if_id--) {
+		struct text_sa out = living(out_old, NOW_S, 10 * if_id);
+
+		out.spi += if_id;
+		out.if_id = if_id;
+		newsa(fixture, &out);
+	}
+	for (uint32_t if_id = 1; if_id < IF_IDS; if_id++) {
+		time_passes(fixture, if_id == 1 ? 7 : 9);
+		assert_int_equal(fixture->expiries, if_id - 1);
+		time_passes(fixture, 1);
+		assert_true(fixture->expiring[if_id]);
+		assert_int_equal(fixture->expiries, if_id);
+	}
+}
+
+static void test_expiry__is_told_by_the_timer(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sas sas = {.set = fixture->set};
+	struct text_sa out;
+	sd_event *loop;
+
+	assert_true(sd_event_new(&loop) >= 0);
+	assert_int_equal(timer_open(&sas, loop), 0);
+	read_clocks(&sas);
+	out = living(out_old, clock_wall_ns() / NS_PER_SECOND, 3);
+	newsa(fixture, &out);
+	assert_false(fixture->expiring[1]);
+	handle_message((const struct nlmsghdr *)fixture->buffer, &sas);
+	assert_true(sd_event_run(loop, 5000000) > 0);
+	assert_true(fixture->expiring[1]);
+	assert_true(clock_wall_ns() < (out.added_s + out.life_s) * NS_PER_SECOND);
+	sd_event_source_disable_unref(sas.expiry);
+	sd_event_unref(loop);
+}
+
 static void test_parse__short_and_foreign_messages_are_refused(void **state)
 {
 	static const uint16_t types[] = {XFRM_MSG_NEWSA, XFRM_MSG_UPDSA, XFRM_MSG_DELSA, XFRM_MSG_EXPIRE};
@@ -520,14 +793,21 @@ static void test_parse__short_attributes_are_passed_over(void **state)
 /* A table so simple that it is surely right: index is SPI, value is if_id, 0 is none. Odd SPIs are inbound. */
 struct reference {
 	uint32_t if_id[MODEL_SPIS];
+	uint64_t expires_s[MODEL_SPIS];
 };
 
-static struct text_sa model_sa(uint32_t spi, uint32_t if_id)
+static struct text_sa model_sa(const struct fixture *fixture, uint32_t spi, uint32_t if_id)
 {
 	struct text_sa sa = {
 		.source = spi % 2 ? PEER : BOX, .destination = spi % 2 ? BOX : PEER, .spi = spi + 1, .if_id = if_id};
 
-	return sa;
+	return living(sa, fixture->wall_s, (uint64_t)rand() % 8);
+}
+
+static void model_put(struct reference *reference, uint32_t spi, const struct text_sa *sa)
+{
+	reference->if_id[spi] = sa->if_id;
+	reference->expires_s[spi] = sa->life_s ? sa->added_s + sa->life_s : SA_NEVER;
 }
 
 static void check_against(struct fixture *fixture, const struct reference *reference)
@@ -535,10 +815,13 @@ static void check_against(struct fixture *fixture, const struct reference *refer
 	uint32_t if_id, spi;
 
 	for (if_id = 1; if_id < IF_IDS; if_id++) {
-		bool expected = false;
+		bool expected = false, lives = false;
 
-		for (spi = 0; spi < MODEL_SPIS; spi += 2)
+		for (spi = 0; spi < MODEL_SPIS; spi += 2) {
 			expected |= reference->if_id[spi] == if_id;
+			lives |= reference->if_id[spi] == if_id && reference->expires_s[spi] > fixture->wall_s + 2;
+		}
+		assert_int_equal(fixture->expiring[if_id], expected && !lives);
 		assert_int_equal(sa_set_present(fixture->set, if_id), expected);
 		assert_int_equal(fixture->present[if_id], expected);
 	}
@@ -551,11 +834,11 @@ static void random_dump(struct fixture *fixture, struct reference *reference)
 	sa_set_begin(fixture->set);
 	for (spi = 0; spi < MODEL_SPIS; spi++) {
 		uint32_t if_id = rand() % 3 ? reference->if_id[spi] : (uint32_t)rand() % IF_IDS;
-		struct text_sa sa = model_sa(spi, if_id);
+		struct text_sa sa = model_sa(fixture, spi, if_id);
 
 		if (if_id && rand() % 4) {
 			newsa(fixture, &sa);
-			reference->if_id[spi] = if_id;
+			model_put(reference, spi, &sa);
 		} else {
 			reference->if_id[spi] = 0;
 		}
@@ -566,8 +849,9 @@ static void random_dump(struct fixture *fixture, struct reference *reference)
 static void random_step(struct fixture *fixture, struct reference *reference)
 {
 	uint32_t spi = rand() % MODEL_SPIS, if_id = rand() % IF_IDS;
-	struct text_sa sa = model_sa(spi, if_id);
+	struct text_sa sa = model_sa(fixture, spi, if_id);
 
+	time_passes(fixture, rand() % 8 == 0);
 	switch (rand() % 64) {
 	case 0:
 		flush(fixture, IPPROTO_ESP);
@@ -590,11 +874,11 @@ static void random_step(struct fixture *fixture, struct reference *reference)
 	case 35 ... 49:
 		updsa(fixture, &sa);
 		if (if_id)
-			reference->if_id[spi] = if_id;
+			model_put(reference, spi, &sa);
 		break;
 	default:
 		newsa(fixture, &sa);
-		reference->if_id[spi] = if_id;
+		model_put(reference, spi, &sa);
 	}
 }
 
@@ -610,6 +894,7 @@ static void test_sas__random_messages_agree_with_a_reference(void **state)
 		check_against(fixture, &reference);
 	}
 	assert_true(fixture->ups > 1000);
+	assert_true(fixture->expiries > 1000);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -634,6 +919,19 @@ int main(void)
 		TEST(test_recheck__address_that_comes_turns_direction),
 		TEST(test_dump__removes_what_it_does_not_show),
 		TEST(test_dump__is_disturbed_by_the_end_of_an_unknown_sa),
+		TEST(test_expiry__last_sa_is_left_two_seconds_before),
+		TEST(test_expiry__rekey_in_time_is_none),
+		TEST(test_expiry__successor_that_is_late_ends_it),
+		TEST(test_expiry__inbound_and_other_interfaces_are_no_successors),
+		TEST(test_expiry__without_limit_never_comes),
+		TEST(test_expiry__counts_from_first_use_too),
+		TEST(test_expiry__does_not_follow_the_wall_clock_when_that_is_set),
+		TEST(test_expiry__is_put_off_when_the_wall_clock_is_set_back),
+		TEST(test_expiry__is_found_at_once_in_a_first_dump),
+		TEST(test_expiry__update_moves_it),
+		TEST(test_expiry__direction_that_turns_counts),
+		TEST(test_expiry__each_interface_has_its_own),
+		TEST(test_expiry__is_told_by_the_timer),
 		TEST(test_parse__short_and_foreign_messages_are_refused),
 		TEST(test_parse__short_attributes_are_passed_over),
 		TEST(test_sas__random_messages_agree_with_a_reference),
