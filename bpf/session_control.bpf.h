@@ -22,7 +22,7 @@ static __always_inline __u32 session_interval_us(const struct session_config *co
 	return config->interval_ns / 1000;
 }
 
-static __always_inline long session_start(const struct session_refs *refs)
+static __always_inline long session_start(const struct session_refs *refs, bool in_use)
 {
 	const struct session_config *config = refs->config;
 	__u32 sequence = bpf_get_prandom_u32();
@@ -43,7 +43,8 @@ static __always_inline long session_start(const struct session_refs *refs)
 	bfd_init(&state->bfd, config->discriminator, config->multiplier, session_interval_us(config), sequence);
 	__builtin_memset(&state->echo, 0, sizeof(state->echo));
 	liveness_init(&state->liveness);
-	*(volatile __u8 *)refs->probe_dead = 1;
+	state->liveness.live = state->liveness.was_live = in_use;
+	*(volatile __u8 *)refs->probe_dead = !in_use;
 	bpf_spin_unlock(&state->lock);
 	return 0;
 }
@@ -227,7 +228,8 @@ static __always_inline void session_command(struct __sk_buff *skb)
 	}
 	switch (command) {
 	case SESSION_START:
-		result = session_start(&refs);
+	case SESSION_JOIN:
+		result = session_start(&refs, command == SESSION_JOIN);
 		break;
 	case SESSION_RETIME:
 		result = session_retime(&refs);

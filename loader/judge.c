@@ -69,11 +69,12 @@ static void tunnel_decide(const struct judge *judge, struct model_tunnel *tunnel
 static bool tunnel_panics(const struct model_tunnel *tunnel)
 {
 	struct health tunnel_facts = tunnel->unit.facts, instance_facts = tunnel->instance->unit.facts;
+	static const struct health none;
 
 #define X(field) tunnel_facts.field = instance_facts.field = 0;
 	HEALTH_PANIC_CAUSES(X)
 #undef X
-	return !*cause_text(&tunnel_facts) && !*cause_text(&instance_facts);
+	return !memcmp(&tunnel_facts, &none, sizeof(none)) && !memcmp(&instance_facts, &none, sizeof(none));
 }
 
 /* Of a connection without usable tunnel: what the packet path makes of it, by the same rule (bpf/choose.bpf.h). */

@@ -82,12 +82,16 @@ static void offer(struct steerd *steerd, uint32_t session, int ifindex)
 	__atomic_store_n(&config->ifindex, (__u32)ifindex, __ATOMIC_RELEASE);
 }
 
-/* On failure the unit is used as if it were not probed, and the next tick tries again. */
+/*
+ * What carries traffic by now goes on until its probe has proof against it; what begins must answer first. On failure
+ * the unit is used as if it were not probed, and the next tick tries again.
+ */
 static void start(struct steerd *steerd, uint32_t session)
 {
 	struct session_owner *owner = &steerd->sessions->owner[session];
 	bool again = owner->unit->session == session && !owner->started;
-	int err = command(steerd, session, SESSION_START);
+	bool in_use = owner->unit->state == UNIT_ACTIVE || owner->unit->state == UNIT_STANDBY;
+	int err = command(steerd, session, in_use ? SESSION_JOIN : SESSION_START);
 
 	owner->started = !err;
 	owner->unit->probe_reason = err ? NULL : "has not answered yet";

@@ -209,6 +209,7 @@ struct probe_rejects { /* packets */
  */
 enum session_command {
 	SESSION_START,	/* from session_configs, from the beginning: its unit is dead until it answers */
+	SESSION_JOIN,	/* the same, of a unit in use: it is judged from its first answer on */
 	SESSION_RETIME, /* interval, multiplier or hold changed */
 	SESSION_ADOPT,	/* the timer is to call this generation's program */
 	SESSION_STOP, /* the timer ends, the unit's probe_dead becomes 0; BFD: send AdminDown first, by SESSION_LEAVE */

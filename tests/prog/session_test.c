@@ -752,6 +752,24 @@ static void test_session__probes_are_not_counted_as_traffic(void **state)
 	assert_int_equal(rig_count(rig.tc->maps.counters, LAYER3, rx), 1);
 }
 
+/* A probe that is added to a tunnel in use moves no flow, until the peer has answered and then does not. */
+static void test_session__unit_in_use_is_judged_from_its_first_answer_on(void **state)
+{
+	struct peer peer = over_tun();
+	struct session_config config = config_of(&peer, SESSION_BFD);
+
+	(void)state;
+	configure(&config);
+	assert_int_equal(command(SESSION, SESSION_JOIN, false, NULL), 0);
+	assert_false(is_dead(&peer));
+	pause_ms(2 * MULTIPLIER * INTERVAL_US / 1000);
+	assert_false(is_dead(&peer));
+	come_up(&peer);
+	for (int i = 0; i < 1000 && !is_dead(&peer); i++)
+		pause_ms(1);
+	assert_true(is_dead(&peer));
+}
+
 /* --- authentication ----------------------------------------------------------------------------------------------- */
 
 static void say_signed(struct peer *peer, struct bfd_packet packet, const struct session_config *config)
@@ -1048,6 +1066,7 @@ int main(void)
 		TEST(adopted_timer_still_fails_the_tunnel),
 		TEST(other_peers_are_the_kernels),
 		TEST(probes_are_not_counted_as_traffic),
+		TEST(unit_in_use_is_judged_from_its_first_answer_on),
 		TEST(keyed_sha1),
 		TEST(meticulous_keyed_sha1),
 		TEST(malformed_packets_change_nothing),
