@@ -139,7 +139,7 @@ static void swap(struct build *build)
 	if (err)
 		log_error("the maps cannot be pinned: %s; all works, but the next start finds none of them",
 			  strerror(-err));
-	sessions_apply(steerd);
+	sessions_apply(steerd, old_datapath);
 	datapath_close(old_datapath);
 	model_free(old_model);
 	neighbours_sweep(steerd->neighbours);

@@ -20,7 +20,7 @@ int session_ask(int program_fd, uint32_t session, bool is_ipv6, enum session_com
 
 	if (bpf_prog_test_run_opts(program_fd, &options))
 		return -errno;
-	if (!context.cb[2] && ret_due_ns)
+	if (ret_due_ns)
 		*ret_due_ns = (uint64_t)context.cb[4] << 32 | context.cb[3];
 	return (int)context.cb[2];
 }

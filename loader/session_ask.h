@@ -14,7 +14,7 @@
 
 /*
  * Returns 0 or -errno, the program's or the system call's. ret_due_ns may be NULL; of SESSION_SEND: time until the next
- * packet is due, 0 where the session sends nothing.
+ * packet is due, 0 where the session sends nothing; also where this packet could not be sent.
  */
 int session_ask(int program_fd, uint32_t session, bool is_ipv6, enum session_command command, uint64_t *ret_due_ns);
 

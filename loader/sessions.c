@@ -144,13 +144,16 @@ static void place(struct steerd *steerd, uint32_t session, const struct own_list
 		offer(steerd, session, ifindex);
 }
 
-/* Quietly, as far as the peer can hear it. Its unit is free of a verdict then. */
-static void end(struct steerd *steerd, uint32_t session)
+/*
+ * Quietly, as far as the peer can hear it: by the generation that knows the way there, which may be one where its unit
+ * still was. The unit is free of a verdict then.
+ */
+static void end(struct steerd *steerd, const struct datapath *leaving, uint32_t session)
 {
 	struct session_config *config = config_of(steerd, session);
 
-	if (config->kind == SESSION_BFD && !command(steerd, session, SESSION_LEAVE))
-		command(steerd, session, SESSION_SEND);
+	if (config->kind == SESSION_BFD && !datapath_session_command(leaving, session, SESSION_LEAVE, NULL))
+		datapath_session_command(leaving, session, SESSION_SEND, NULL);
 	withdraw(steerd, session);
 	command(steerd, session, SESSION_STOP);
 	__atomic_store_n(&config->kind, SESSION_NONE, __ATOMIC_RELEASE);
@@ -292,15 +295,15 @@ static void sender_follow(struct steerd *steerd)
 		log_error("probes cannot be sent: %s", strerror(-err));
 }
 
-static void apply(struct steerd *steerd, struct session_wish *wishes, const struct session_owner *owners, size_t count,
-		  const bool kept[MAX_SESSIONS])
+static void apply(struct steerd *steerd, const struct datapath *before, struct session_wish *wishes,
+		  const struct session_owner *owners, size_t count, const bool kept[MAX_SESSIONS])
 {
 	struct own_list list = {0};
 
 	addresses_each(steerd->addresses, own_add, &list);
 	for (uint32_t s = 0; s < MAX_SESSIONS; s++)
 		if (config_of(steerd, s)->kind != SESSION_NONE && !kept[s])
-			end(steerd, s);
+			end(steerd, before ?: steerd->datapath, s);
 	for (size_t w = 0; w < count; w++) {
 		uint32_t session = wishes[w].session;
 
@@ -318,7 +321,7 @@ static void apply(struct steerd *steerd, struct session_wish *wishes, const stru
 	free(list.own);
 }
 
-void sessions_apply(struct steerd *steerd)
+void sessions_apply(struct steerd *steerd, const struct datapath *before)
 {
 	size_t units = steerd->model->config->instance_count + steerd->model->config->tunnel_count;
 	struct session_wish *wishes = calloc(units, sizeof(*wishes));
@@ -335,7 +338,7 @@ void sessions_apply(struct steerd *steerd)
 	if (err)
 		log_error("nothing is probed: %s", strerror(-err));
 	else
-		apply(steerd, wishes, owners, count, kept);
+		apply(steerd, before, wishes, owners, count, kept);
 	free(wishes);
 	free(owners);
 	verdicts_clear(steerd->model);
@@ -397,7 +400,7 @@ void sessions_leave(struct steerd *steerd)
 	for (uint32_t s = 0; s < MAX_SESSIONS; s++) {
 		if (!steerd->sessions->owner[s].unit)
 			continue;
-		end(steerd, s);
+		end(steerd, steerd->datapath, s);
 		steerd->sessions->owner[s] = (struct session_owner){0};
 	}
 	sender_follow(steerd);

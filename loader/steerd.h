@@ -124,8 +124,9 @@ void facts_own_address(struct steerd *steerd, const struct model *model, struct 
 		       const struct own_address *address, bool present);
 
 /* sessions.c */
-/* Sessions as the generation wants them that was just attached and pinned. Judges all. */
-void sessions_apply(struct steerd *steerd);
+/* Sessions as the generation wants them that was just attached and pinned. Judges all. before: the one that forwarded
+ * until now, or NULL. */
+void sessions_apply(struct steerd *steerd, const struct datapath *before);
 /* A device, or an address of ours on it, came, went or changed. */
 void sessions_follow(struct steerd *steerd, int ifindex);
 /* The program has reached a verdict. */
