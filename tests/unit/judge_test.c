@@ -25,6 +25,7 @@ struct fixture {
 	struct instance instances[MAX_INSTANCES];
 	struct model *model;
 	char told[4096]; /* "tunnel hq-0 down; " for every change */
+	char dead[256];	 /* whose probe it was: "hq-0 for hq-0; " */
 	struct judge judge;
 };
 
@@ -48,6 +49,10 @@ static void note(const struct judge_change *change, void *context)
 
 	snprintf(fixture->told + length, sizeof(fixture->told) - length, "%s %s %s; ", subjects[change->subject],
 		 change->name, change->to);
+	length = strlen(fixture->dead);
+	if (change->dead)
+		snprintf(fixture->dead + length, sizeof(fixture->dead) - length, "%s for %s; ", change->dead->name,
+			 change->name);
 }
 
 static struct config *config_of(const char *mode)
@@ -344,6 +349,39 @@ static void test_judge__cut_names_the_connection_that_would_go_down(void **state
 	assert_null(judge_cut_by(fixture->model, instance(fixture, "in2"), NULL));
 }
 
+static void test_judge__change_names_the_unit_whose_probe_it_was(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->instance_health[instance(fixture, "in0")->index].probe_dead = 1;
+	judge_instance(fixture->model, instance(fixture, "in0"));
+	fixture->tunnel_health[tunnel(fixture, "hq-1")->index].probe_dead = 1;
+	judge_tunnel(tunnel(fixture, "hq-1"));
+	settle(fixture);
+	assert_string_equal(fixture->dead, "in0 for hq-0; hq-1 for hq-1; in0 for lab-0; in0 for in0; ");
+}
+
+static void test_judge__reason_of_a_probe_is_the_probes_while_nothing_else_is_wrong(void **state)
+{
+	struct fixture *fixture = *state;
+	struct model_tunnel *hq0 = tunnel(fixture, "hq-0");
+
+	hq0->unit.probe_reason = "the peer says it is down";
+	fixture->tunnel_health[hq0->index].probe_dead = 1;
+	judge_tunnel(hq0);
+	settle(fixture);
+	assert_string_equal(hq0->unit.reason, "the peer says it is down");
+	hq0->unit.facts.link_down = 1;
+	judge_tunnel(hq0);
+	settle(fixture);
+	assert_string_equal(hq0->unit.reason, "link down");
+	hq0->unit.facts.link_down = 0;
+	hq0->unit.probe_reason = NULL;
+	judge_tunnel(hq0);
+	settle(fixture);
+	assert_string_equal(hq0->unit.reason, "probe unanswered");
+}
+
 static void test_model__names_keep_their_indexes(void **state)
 {
 	char tunnels[64][NAME_BYTES] = {[5] = "hq-1", [0] = "gone", [63] = "lab-0"};
@@ -374,6 +412,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_judge__silence_makes_draining_drained, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_judge__one_cause_does_not_hide_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_judge__probe_byte_is_read_and_never_written, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_judge__change_names_the_unit_whose_probe_it_was, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_judge__reason_of_a_probe_is_the_probes_while_nothing_else_is_wrong,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_judge__nothing_usable_is_down, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_panic__is_a_way_to_be_down_that_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_panic__ends_where_nothing_is_left_to_take, setup, teardown),
