@@ -11,7 +11,7 @@
 #include "session_ask.h"
 #include "steer_tc.skel.h"
 
-#define START_TRIES  32
+#define TIMER_TRIES  32
 #define REFILL_PIPES 16
 
 /*
@@ -37,7 +37,7 @@ int datapath_session_command(const struct datapath *datapath, uint32_t session, 
 	bool is_ipv6 = datapath->session_configs[session].is_ipv6;
 	int err = session_ask(datapath->session_control_fd, session, is_ipv6, command, ret_due_ns);
 
-	for (int i = 0; err == -ENOMEM && command == SESSION_START && i < START_TRIES; i++) {
+	for (int i = 0; err == -ENOMEM && i < TIMER_TRIES; i++) {
 		slabs_refill();
 		err = session_ask(datapath->session_control_fd, session, is_ipv6, command, ret_due_ns);
 	}
