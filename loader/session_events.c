@@ -10,6 +10,7 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -68,12 +69,18 @@ static void event_tell(struct steerd *steerd, const struct session_owner *owner,
 {
 	const struct model_tunnel *tunnel = owner->tunnel;
 	const char *name = owner->unit->name, *kind = tunnel ? "tunnel" : "instance";
-	json_t *json = json_pack("{s:s, s:s, s:s*, s:s, s:o}", "what", whats[event->news], "name", name, "connection",
-				 tunnel ? tunnel->connection->config->name : NULL, "instance",
-				 tunnel ? tunnel->instance->unit.name : name, "message",
-				 json_sprintf("%s %s: %s", kind, name, sentences[event->news]));
+	uint64_t age_ns = clock_monotonic_ns() - event->time_ns;
+	char message[256], age[32] = "";
+	json_t *json;
 
-	log_notice("%s %s: %s", kind, name, sentences[event->news]);
+	/* It waited in the ring for a daemon. */
+	if (age_ns >= NS_PER_SECOND)
+		snprintf(age, sizeof(age), " (%llu s ago)", (unsigned long long)(age_ns / NS_PER_SECOND));
+	snprintf(message, sizeof(message), "%s %s: %s%s", kind, name, sentences[event->news], age);
+	log_notice("%s", message);
+	json = json_pack("{s:s, s:s, s:s*, s:s, s:s}", "what", whats[event->news], "name", name, "connection",
+			 tunnel ? tunnel->connection->config->name : NULL, "instance",
+			 tunnel ? tunnel->instance->unit.name : name, "message", message);
 	if (event->news == SESSION_NEWS_silent || event->news == SESSION_NEWS_peer_down)
 		journal_add_failure(json, &owner->unit->failure, tunnel != NULL);
 	if (event->news == SESSION_NEWS_blind)
