@@ -179,7 +179,7 @@ void journal_add_failure(json_t *event, const struct unit_failure *failure, bool
 {
 	if (!failure->known)
 		return;
-	if (!failure->by_peer)
+	if (!failure->by_peer && failure->silence_ns)
 		json_object_set_new(event, "detection_ms", journal_ms(failure->silence_ns));
 	if (is_tunnel)
 		json_object_set_new(event, "packets_into_dead", json_integer((json_int_t)failure->lost_packets));

@@ -24,7 +24,7 @@ enum connection_state { CONNECTION_REDUNDANT, CONNECTION_AT_RISK, CONNECTION_DOW
 struct unit_failure {
 	bool known;	       /* false: it was not this daemon's to see, or the unit answers again */
 	bool by_peer;	       /* the peer said so; it was not our detection */
-	uint64_t silence_ns;   /* from its last answer to the verdict */
+	uint64_t silence_ns;   /* from its last answer to the verdict; 0: it never answered */
 	uint64_t lost_packets; /* steered into it meanwhile; 0 for instances */
 };
 

@@ -93,6 +93,12 @@ static json_t *remote_json(const struct bfd *bfd)
 			 "multiplier", (int)bfd->remote_multiplier);
 }
 
+/* Decimal places that a time in milliseconds is worth. */
+static int places_of(uint64_t ns)
+{
+	return ns % NS_PER_MS && ns < 100 * NS_PER_MS ? 1 : 0;
+}
+
 static json_t *warning_json(const struct unit *unit, const struct standing *standing)
 {
 	uint64_t gap_ns = standing->session->gap_max_ns;
@@ -102,9 +108,10 @@ static json_t *warning_json(const struct unit *unit, const struct standing *stan
 	if (gap_ns <= standing->detection_ns)
 		return NULL;
 	return json_sprintf(
-		"the largest gap between answers was %.4g ms: multiplier x interval is %.4g ms; raise one of "
+		"the largest gap between answers was %.*f ms: multiplier x interval is %.*f ms; raise one of "
 		"them",
-		(double)gap_ns / NS_PER_MS, (double)standing->detection_ns / NS_PER_MS);
+		places_of(gap_ns), (double)gap_ns / NS_PER_MS, places_of(standing->detection_ns),
+		(double)standing->detection_ns / NS_PER_MS);
 }
 
 static json_t *figures_json(const struct standing *standing)

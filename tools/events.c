@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "text.h"
 #include "tool.h"
 
 struct events_options {
@@ -41,9 +42,10 @@ static void print_figures(const json_t *event)
 {
 	const json_t *detection = json_object_get(event, "detection_ms");
 	const json_t *lost = json_object_get(event, "packets_into_dead");
+	char text[TEXT_BYTES];
 
 	if (detection)
-		printf("; detected in %.4g ms", json_number_value(detection));
+		printf("; detected in %s", text_of_ms(json_number_value(detection), text));
 	if (lost)
 		printf("; %lld packets sent into it", (long long)json_integer_value(lost));
 }

@@ -143,11 +143,9 @@ static void print_connections(const json_t *connections, time_t now)
 static void cell_ms(struct table *table, const json_t *object, const char *key)
 {
 	double ms = json_number_value(json_object_get(object, key));
+	char text[TEXT_BYTES];
 
-	if (ms > 0)
-		table_cellf(table, "%.4g ms", ms);
-	else
-		table_cell(table, TABLE_PLAIN, "-");
+	table_cell(table, TABLE_PLAIN, ms > 0 ? text_of_ms(ms, text) : "-");
 }
 
 /* Of a tunnel or instance; returns the rows added. */
@@ -207,10 +205,12 @@ static void print_probes(const json_t *result)
 static void print_sender(const json_t *gateway)
 {
 	const json_t *sender = json_object_get(gateway, "probe_sender");
+	char late[TEXT_BYTES];
 
 	if (!sender)
 		return;
-	printf("\nprobes were sent up to %.4g ms late%s\n", json_number_value(json_object_get(sender, "late_max_ms")),
+	printf("\nprobes were sent up to %s late%s\n",
+	       text_of_ms(json_number_value(json_object_get(sender, "late_max_ms")), late),
 	       json_is_true(json_object_get(sender, "realtime")) ? "" : ", without real-time priority");
 }
 

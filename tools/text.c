@@ -36,6 +36,12 @@ int text_to_ms(const char *text, int64_t *ret_ms)
 	return -EINVAL;
 }
 
+const char *text_of_ms(double ms, char buffer[TEXT_BYTES])
+{
+	snprintf(buffer, TEXT_BYTES, ms < 999.5 ? "%.3g ms" : "%.0f ms", ms);
+	return buffer;
+}
+
 const char *text_of_rate(int64_t rate, char buffer[TEXT_BYTES])
 {
 	static const char prefix[] = "kMGTPE";

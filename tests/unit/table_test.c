@@ -174,6 +174,18 @@ static void assert_rate(int64_t rate, const char *expected)
 	assert_string_equal(text_of_rate(rate, buffer), expected);
 }
 
+static void test_ms__has_three_figures_or_no_fraction(void **state)
+{
+	char buffer[TEXT_BYTES];
+
+	(void)state;
+	assert_string_equal(text_of_ms(0.0571, buffer), "0.0571 ms");
+	assert_string_equal(text_of_ms(34, buffer), "34 ms");
+	assert_string_equal(text_of_ms(34.26, buffer), "34.3 ms");
+	assert_string_equal(text_of_ms(999.6, buffer), "1000 ms");
+	assert_string_equal(text_of_ms(2596000.4, buffer), "2596000 ms");
+}
+
 static void test_rate__has_two_or_three_figures(void **state)
 {
 	(void)state;
@@ -221,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_colour__is_wanted_by_a_terminal_unless_asked_not_to),
 		cmocka_unit_test(test_duration__takes_its_four_units),
 		cmocka_unit_test(test_duration__of_another_form_is_refused),
+		cmocka_unit_test(test_ms__has_three_figures_or_no_fraction),
 		cmocka_unit_test(test_rate__has_two_or_three_figures),
 		cmocka_unit_test(test_age__has_two_units),
 	};
