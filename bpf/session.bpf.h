@@ -161,7 +161,7 @@ static __always_inline void session_fail(const struct session_refs *refs, __u32 
 		return;
 	*(volatile __u8 *)refs->probe_dead = 1;
 	outcome->news = news;
-	outcome->silence_ns = now_ns - state->answered_ns;
+	outcome->silence_ns = state->silent_from_ns ? now_ns - state->silent_from_ns : 0;
 	outcome->tx_at_answer_packets = state->tx_at_answer_packets;
 }
 
@@ -175,18 +175,18 @@ static __always_inline void session_answers(const struct session_refs *refs, __u
 	if (liveness_answers(liveness, now_ns, refs->config->hold_ns, refs->config->hold_max_ns)) {
 		*(volatile __u8 *)refs->probe_dead = 0;
 		outcome->news = SESSION_NEWS_live;
-	} else if (!waited) {
+	} else if (!liveness->live && !waited) {
 		outcome->news = SESSION_NEWS_holding;
 	}
 }
 
 static __always_inline void session_measure(struct session *state, __u64 now_ns, __u64 tx_packets)
 {
-	__u64 gap_ns = now_ns - state->answered_ns;
+	__u64 from_ns = state->silent_from_ns;
 
-	if (state->liveness.live && state->answered_ns && now_ns > state->answered_ns && gap_ns > state->gap_max_ns)
-		state->gap_max_ns = gap_ns;
-	state->answered_ns = now_ns;
+	if (state->liveness.live && from_ns && now_ns > from_ns && now_ns - from_ns > state->gap_max_ns)
+		state->gap_max_ns = now_ns - from_ns;
+	state->answered_ns = state->silent_from_ns = now_ns;
 	state->answered_packets++;
 	state->tx_at_answer_packets = tx_packets;
 	state->grants = 0;
@@ -205,7 +205,8 @@ static __always_inline void session_silent(const struct session_refs *refs, __u6
 			return;
 		}
 		state->echo.in_a_row = 0;
-		session_fail(refs, SESSION_NEWS_silent, now_ns, outcome);
+		if (state->answered_ns) /* else it joined, and the peer may be none that answers */
+			session_fail(refs, SESSION_NEWS_silent, now_ns, outcome);
 		return;
 	}
 	outcome->news = SESSION_NEWS_state;

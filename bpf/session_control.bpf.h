@@ -36,7 +36,7 @@ static __always_inline long session_start(const struct session_refs *refs, bool 
 	bpf_spin_lock(&state->lock);
 	state->grants = 0;
 	state->deadline_ns = state->timer_due_ns = 0;
-	state->sent_ns = state->send_at_ns = state->answered_ns = 0;
+	state->sent_ns = state->send_at_ns = state->answered_ns = state->silent_from_ns = 0;
 	state->rtt_ns = state->gap_max_ns = state->blind_ns = 0;
 	state->tx_at_answer_packets = 0;
 	state->sent_packets = state->answered_packets = state->replied_packets = 0;
@@ -151,6 +151,8 @@ static __always_inline void session_due_echo(const struct session_refs *refs, __
 			state->blind_ns += asleep_ns;
 			outcome->news = SESSION_NEWS_blind;
 			outcome->silence_ns = asleep_ns;
+			if (state->silent_from_ns)
+				state->silent_from_ns = now_ns;
 		}
 		due->is_due = true;
 		due->sequence = echo_request(&state->echo, now_ns, config->multiplier);

@@ -118,6 +118,7 @@ struct session {
 	__u64 sent_ns;		    /* our last packet; 0: none yet */
 	__u64 send_at_ns;	    /* the next one is due */
 	__u64 answered_ns;	    /* the peer's last packet that counts; 0: none yet */
+	__u64 silent_from_ns;	    /* the last answer, or the end of a blind time after it; 0: none yet */
 	__u64 rtt_ns;		    /* ICMP: of the last answer; 0: none yet */
 	__u64 gap_max_ns;	    /* longest between two answers while it was live */
 	__u64 blind_ns;		    /* ICMP: sum of the times in which we sent too little to judge */
@@ -161,7 +162,7 @@ struct session_event {
 	__u64 time_ns; /* monotonic */
 	__u32 session;
 	__u32 news;	     /* enum session_news */
-	__u64 silence_ns;    /* since the last answer; of blind: how long */
+	__u64 silence_ns;    /* since the last answer, blind time left out; of blind: how long */
 	__u64 lost_packets;  /* silent, peer_down: steered into the tunnel since the last answer; 0 for instances */
 	__u32 discriminator; /* of the configuration then: tells an index that was given to another */
 	__u32 reserved;	     /* 0 */
@@ -224,7 +225,7 @@ _Static_assert(sizeof(struct session_config) == 136, "session_config");
 _Static_assert(sizeof(struct bfd) == 48, "bfd");
 _Static_assert(sizeof(struct echo) == 16, "echo");
 _Static_assert(sizeof(struct liveness) == 24, "liveness");
-_Static_assert(sizeof(struct session) == 200, "session");
+_Static_assert(sizeof(struct session) == 208, "session");
 _Static_assert(sizeof(struct session_timer) == 16, "session_timer");
 _Static_assert(sizeof(struct session_peer_key) == 20, "session_peer_key");
 _Static_assert(sizeof(struct session_event) == 40, "session_event");

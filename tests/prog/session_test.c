@@ -451,6 +451,8 @@ static bool was_told(enum session_news news)
 	return last_event.news == news;
 }
 
+static void echo_for(struct peer *peer, unsigned ms, bool answers);
+
 /* --- BFD ---------------------------------------------------------------------------------------------------------- */
 
 static void check_handshake(const struct peer *peer)
@@ -770,6 +772,22 @@ static void test_session__unit_in_use_is_judged_from_its_first_answer_on(void **
 	assert_true(is_dead(&peer));
 }
 
+static void test_session__unit_in_use_whose_peer_never_answers_is_left_alone(void **state)
+{
+	struct peer peer = over_tun();
+	struct session_config config = config_of(&peer, SESSION_ICMP);
+
+	(void)state;
+	configure(&config);
+	assert_int_equal(command(SESSION, SESSION_JOIN, false, NULL), 0);
+	echo_for(&peer, 3 * MULTIPLIER * INTERVAL_US / 1000, false);
+	assert_false(is_dead(&peer));
+	echo_for(&peer, 2 * MULTIPLIER * INTERVAL_US / 1000, true);
+	assert_false(was_told(SESSION_NEWS_holding));
+	echo_for(&peer, 3 * MULTIPLIER * INTERVAL_US / 1000, false);
+	assert_true(is_dead(&peer));
+}
+
 /* --- authentication ----------------------------------------------------------------------------------------------- */
 
 static void say_signed(struct peer *peer, struct bfd_packet packet, const struct session_config *config)
@@ -1022,6 +1040,7 @@ static void test_session__echo_is_blind_while_nothing_is_sent(void **state)
 	assert_true(heard_echo(&peer));
 	answer_echo(&peer);
 	assert_false(is_dead(&peer));
+	assert_true(session().gap_max_ns < 4 * MULTIPLIER * INTERVAL_US * 1000ull);
 }
 
 static void test_session__reply_to_nothing_asked_is_refused(void **state)
@@ -1067,6 +1086,7 @@ int main(void)
 		TEST(other_peers_are_the_kernels),
 		TEST(probes_are_not_counted_as_traffic),
 		TEST(unit_in_use_is_judged_from_its_first_answer_on),
+		TEST(unit_in_use_whose_peer_never_answers_is_left_alone),
 		TEST(keyed_sha1),
 		TEST(meticulous_keyed_sha1),
 		TEST(malformed_packets_change_nothing),
