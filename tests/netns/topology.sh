@@ -20,6 +20,7 @@ mount -t bpf bpf /sys/fs/bpf && mount -t tmpfs tmpfs /run/netns || exit 1
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 id=$$
 client=c$id gateway=g$id site=s$id
+namespaces=("$client" "$gateway" "$site")
 work=$(mktemp -d /tmp/aa-steer-netns-XXXXXX)
 export STATE_DIRECTORY=$work/state RUNTIME_DIRECTORY=$work/run
 mkdir -p "$STATE_DIRECTORY" "$RUNTIME_DIRECTORY"
@@ -73,9 +74,14 @@ eventually()
 	done
 }
 
+cable() # namespace device peer-namespace peer-device: wire.sh has another
+{
+	ip -n "$1" link add "$2" type veth peer name "$4" netns "$3"
+}
+
 veth() # namespace device address4 address6 peer-namespace peer-device peer-address4 peer-address6
 {
-	ip -n "$1" link add "$2" type veth peer name "$6" netns "$5"
+	cable "$1" "$2" "$5" "$6"
 	ip -n "$1" addr add "$3" dev "$2"
 	ip -n "$1" addr add "$4" dev "$2" nodad
 	ip -n "$5" addr add "$7" dev "$6"
@@ -92,7 +98,7 @@ veth() # namespace device address4 address6 peer-namespace peer-device peer-addr
 topology_up()
 {
 	local namespace
-	for namespace in $client $gateway $site; do
+	for namespace in "${namespaces[@]}"; do
 		ip netns add "$namespace"
 		ip -n "$namespace" link set lo up
 		at "$namespace" sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
@@ -113,7 +119,7 @@ topology_down()
 {
 	local namespace
 	[ -n "$daemon" ] && kill -9 "$daemon" 2>/dev/null && wait "$daemon" 2>/dev/null
-	for namespace in $client $gateway $site; do
+	for namespace in "${namespaces[@]}"; do
 		ip netns del "$namespace" 2>/dev/null
 	done
 	rm -rf "$work"
