@@ -16,6 +16,8 @@
  *   moves {"from>to": count}                    changes of a flow's tunnel between consecutive packets, the last packet
  *                                               of the phase before included
  *   moved_from {tunnel: flows}                  flows that were in that tunnel when the phase began and left it
+ *   moved_gap_ms {tunnel: ms}                   of those the longest silence, from a flow's last packet in the tunnel
+ * to its first one in another, wherever in between the phase began
  */
 #include <jansson.h>
 
@@ -27,6 +29,7 @@
 struct packet { /* all that became of one sent packet */
 	uint64_t sent_ns;
 	uint64_t received_ns; /* 0: never */
+	uint64_t seen_ns;     /* in the tunnel */
 	uint8_t tunnel;	      /* UNSEEN: in none */
 	uint8_t duplicates;
 	bool reordered; /* came after a later one of its flow */
@@ -46,6 +49,7 @@ struct phase {
 	uint32_t flows[TRAFFIC_MAX_TUNNELS];
 	uint32_t moves[TRAFFIC_MAX_TUNNELS][TRAFFIC_MAX_TUNNELS];
 	uint32_t moved_from[TRAFFIC_MAX_TUNNELS];
+	uint64_t moved_gap_ns[TRAFFIC_MAX_TUNNELS];
 };
 
 static struct flow flows[TRAFFIC_MAX_FLOWS];
@@ -145,8 +149,10 @@ static void join_seen(void)
 	for (uint32_t i = 0; i < seen.count; i++) {
 		struct packet *packet = packet_of(&seen.records[i]);
 
-		if (packet && packet->tunnel == UNSEEN)
-			packet->tunnel = seen.records[i].tunnel;
+		if (!packet || packet->tunnel != UNSEEN)
+			continue;
+		packet->tunnel = seen.records[i].tunnel;
+		packet->seen_ns = seen.records[i].time_ns;
 	}
 }
 
@@ -161,12 +167,19 @@ static void note_gap(uint64_t from_ns, uint64_t to_ns)
 	}
 }
 
+static void note_moved(struct phase *phase, uint8_t from, uint64_t from_ns, uint64_t to_ns)
+{
+	phase->moved_from[from]++;
+	if (to_ns > from_ns && to_ns - from_ns > phase->moved_gap_ns[from])
+		phase->moved_gap_ns[from] = to_ns - from_ns;
+}
+
 /* Where each flow was at the beginning of each phase decides who counts as a mover. */
 static void count_flow(const struct flow *flow)
 {
 	uint8_t tunnel = UNSEEN, home = UNSEEN;
 	struct phase *current = NULL;
-	uint64_t last_ns = 0;
+	uint64_t last_ns = 0, seen_ns = 0;
 	bool left = false;
 
 	for (uint32_t i = 0; i < flow->count; i++) {
@@ -198,9 +211,10 @@ static void count_flow(const struct flow *flow)
 			phase->moves[tunnel][packet->tunnel]++;
 		tunnel = packet->tunnel;
 		if (home != UNSEEN && tunnel != home && !left) {
-			phase->moved_from[home]++;
+			note_moved(phase, home, seen_ns, packet->seen_ns);
 			left = true;
 		}
+		seen_ns = packet->seen_ns;
 	}
 	if (current && tunnel != UNSEEN)
 		current->flows[tunnel]++;
@@ -209,6 +223,7 @@ static void count_flow(const struct flow *flow)
 static void phase_tunnels(const struct phase *phase, json_t *object)
 {
 	json_t *spread = json_object(), *now = json_object(), *moves = json_object(), *from = json_object();
+	json_t *gap = json_object();
 	uint64_t total = 0;
 
 	for (uint32_t i = 0; i < seen.head.tunnels; i++)
@@ -219,6 +234,7 @@ static void phase_tunnels(const struct phase *phase, json_t *object)
 		json_object_set_new(spread, name, json_real(total ? 1.0 * phase->in_tunnel[i] / total : 0));
 		json_object_set_new(now, name, json_integer(phase->flows[i]));
 		json_object_set_new(from, name, json_integer(phase->moved_from[i]));
+		json_object_set_new(gap, name, json_real(phase->moved_gap_ns[i] / 1e6));
 		for (uint32_t to = 0; to < seen.head.tunnels; to++) {
 			char key[80];
 
@@ -232,6 +248,7 @@ static void phase_tunnels(const struct phase *phase, json_t *object)
 	json_object_set_new(object, "flows", now);
 	json_object_set_new(object, "moves", moves);
 	json_object_set_new(object, "moved_from", from);
+	json_object_set_new(object, "moved_gap_ms", gap);
 }
 
 static json_t *phase_json(const struct phase *phase)
