@@ -4,6 +4,7 @@
 # sudo make demo      the main job on real IPsec        (installs what it needs first)
 # sudo make check     every test                        (likewise)
 # sudo make bench     figures, side by side in one run  (likewise)
+# sudo make bench-failover    a silent cut, and what others make of it; R=rounds, LEGS="aa-steer frr-fast ..."  (likewise)
 # make install        DESTDIR= and PREFIX= are honoured
 # make fmt, make clean
 #
@@ -54,7 +55,7 @@ FUZZERS        := $(patsubst tests/fuzz/%.c,build/tests/fuzz/%,$(wildcard tests/
 HELPERS        := $(patsubst tests/lib/%.c,build/tests/lib/%,$(wildcard tests/lib/*.c))
 BENCHES        := $(patsubst tests/bench/%.c,build/tests/bench/%,$(wildcard tests/bench/*.c))
 
-.PHONY: all deps check demo bench install uninstall fmt clean \
+.PHONY: all deps check demo bench bench-failover install uninstall fmt clean \
 	check-static check-unit check-prog check-fuzz check-netns check-vm tests
 
 all: build/aa-steerd build/aa-steer
@@ -146,6 +147,10 @@ demo: deps
 bench: deps
 	$(Q)$(MAKE) --no-print-directory -j2 all $(BENCHES) $(HELPERS)
 	$(Q)tests/bench/run
+
+bench-failover: deps
+	$(Q)$(MAKE) --no-print-directory -j2 all $(HELPERS)
+	$(Q)tests/bench/failover $(if $(R),-r $(R)) $(LEGS)
 
 # --- the rest ---------------------------------------------------------------------------------------------------------
 

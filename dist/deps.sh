@@ -8,7 +8,8 @@ set -eu
 packages="gcc make clang llvm clang-format pkg-config libbpf-dev libxdp-dev libxdp1 xdp-tools libelf-dev zlib1g-dev
 	libyaml-dev libjansson-dev libmnl-dev libsystemd-dev libcmocka-dev libc6-dev iproute2 iputils-ping nftables
 	tcpdump ethtool procps util-linux kmod zstd xz-utils cpio busybox-static qemu-system-x86 strongswan-swanctl
-	charon-systemd libstrongswan-extra-plugins libcharon-extra-plugins mandoc jq"
+	charon-systemd libstrongswan-extra-plugins libcharon-extra-plugins mandoc jq
+	frr bird2"
 
 . /etc/os-release
 case "$ID" in

@@ -226,6 +226,7 @@ finish()
 
 tools=$root/build/tests/lib
 traffic=""
+watched=(s0=hq-0 s1=hq-1)
 
 background() # pid-variable namespace command...: returns when the program says that it is ready
 {
@@ -248,7 +249,7 @@ traffic_start() # packets-per-second flows [address pairs]
 	shift 2
 	[ $# -gt 0 ] || set -- 10.1.0.2,192.168.0.1 2001:db8:a::2,2001:db8:1::1
 	traffic=$(mktemp -d "$work/traffic-XXXX")
-	background watch_pid "$site" "$tools/traffic_watch" -o "$traffic/tunnels" s0=hq-0 s1=hq-1
+	background watch_pid "$site" "$tools/traffic_watch" -o "$traffic/tunnels" "${watched[@]}"
 	background receive_pid "$site" "$tools/traffic_receive" -o "$traffic/received"
 	mark start
 	background send_pid "$client" "$tools/traffic_send" -o "$traffic/sent" -r "$rate" -n "$flows" "$@"
