@@ -8,6 +8,11 @@
 #   ike_tunnels; ike_swanctl gw --rekey --child hq-0; ike_terminate 0; ike_initiate 0; ike_down
 
 IKE_DIR=${IKE_DIR:-/run/aav-ike}
+# What a caller wants besides: plugins, and lines for charon, for every connection and for every child of the gateway.
+IKE_PLUGINS=${IKE_PLUGINS:-}
+IKE_CHARON=${IKE_CHARON:-}
+IKE_CONNECTION=${IKE_CONNECTION:-}
+IKE_GATEWAY_CHILD=${IKE_GATEWAY_CHILD:-}
 # AES-GCM for ESP is the kernel's. For IKE itself, what the distribution's smallest package has.
 IKE_PROPOSALS=aes128-sha256-curve25519,aes128-sha256-ecp256,aes128-sha256-modp2048
 
@@ -18,10 +23,11 @@ ike_daemon_conf() # name
 			load = random
 		}
 		charon-systemd {
-			load = random nonce openssl aes sha1 sha2 hmac kdf curve25519 gmp pem pkcs1 pubkey x509 vici kernel-netlink socket-default
+			load = random nonce openssl aes sha1 sha2 hmac kdf curve25519 gmp pem pkcs1 pubkey x509 vici kernel-netlink socket-default $IKE_PLUGINS
 			install_routes = no
 			install_virtual_ip = no
 			retry_initiate_interval = 2
+			$IKE_CHARON
 			journal {
 				default = -1
 			}
@@ -54,6 +60,7 @@ ike_connection() # name instance local remote local-id remote-id start-action
 			if_id_out = $(($2 + 1))
 			rekey_time = 0
 			keyingtries = 0
+			$IKE_CONNECTION
 			local {
 				auth = psk
 				id = $5
@@ -70,6 +77,7 @@ ike_connection() # name instance local remote local-id remote-id start-action
 					rekey_time = 0
 					start_action = $7
 					replay_window = 32
+					$([ "$1" != gw ] || echo "$IKE_GATEWAY_CHILD")
 				}
 			}
 		}

@@ -53,7 +53,7 @@ pause_about_a_second()
 
 failed() { echo "failover: $1" >&2; return 1; } # what did not come
 
-round() # leg: one JSON object to standard output
+round() # leg: its figures, one JSON object to standard output
 {
 	eventually 60 "$1_even" || failed "$1 does not use every tunnel" || return
 	traffic_start $RATE_PPS $FLOWS || return
@@ -68,12 +68,13 @@ round() # leg: one JSON object to standard output
 	eventually 60 "$1_whole" || failed "$1 does not come back" || return
 	pause 1
 	traffic_stop || failed "the traffic was not measured" || return
-	round_figures
+	round_figures "$traffic/report.json" || return
+	rm -rf "$traffic"
 }
 
 # gap_ms: of the cut tunnel's flows, from the last packet that came by it to the first that came by another, the longest.
 # quiet_gap_ms: the longest silence of any flow before the cut, which is what the machine adds by itself.
-round_figures()
+round_figures() # traffic-report
 {
 	jq -ce 'if .missed_packets > 0 or .strangers > 0 then error("the testers missed packets") else . end |
 		.rate_pps as $rate | .phases | {
@@ -86,6 +87,16 @@ round_figures()
 			heal_moved_flows: (.healed.moved_from | add),
 			quiet_gap_ms: .steady.gap_ms_max,
 			quiet_lost_packets: .steady.lost_packets,
-			rate_pps: $rate }' "$traffic/report.json"
-	rm -rf "$traffic"
+			rate_pps: $rate }' "$1"
+}
+
+leg_result() # leg title setting file-of-rounds: one JSON object
+{
+	jq -s --arg leg "$1" --arg title "$2" --arg setting "$3" --argjson tunnels "$TUNNELS" --argjson flows "$FLOWS" \
+		'{leg: $leg, title: $title, setting: $setting, tunnels: $tunnels, flows: $flows, rounds: .}' "$4"
+}
+
+round_said() # leg number file-of-rounds: what became of the last one
+{
+	tail -n 1 "$3" | jq -r --arg leg "$1" --arg n "$2" '"\($leg) \($n): silent for \(.gap_ms) ms, \(.lost_packets) lost"' >&2
 }
