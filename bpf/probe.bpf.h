@@ -287,17 +287,16 @@ static __always_inline bool probe_turn_round(struct __sk_buff *skb, const struct
 		return false;
 	change = bpf_csum_diff((__be32 *)scratch->payload, BFD_PACKET_MAX_BYTES,
 			       (__be32 *)(ours->bytes + PROBE_HEADER_BYTES), BFD_PACKET_MAX_BYTES, 0);
-	change = bpf_csum_diff((__be32 *)&udp, 4, (__be32 *)ours->bytes, 4, change);
+	change = bpf_csum_diff((__be32 *)&udp, PROBE_PORTS_BYTES, (__be32 *)ours->bytes, PROBE_PORTS_BYTES, change);
 	if (egress->kind == EGRESS_ETHERNET) {
 		if (bpf_skb_load_bytes(skb, 0, macs, sizeof(macs)) ||
 		    bpf_skb_store_bytes(skb, 0, macs + ETH_ALEN, ETH_ALEN, 0) ||
 		    bpf_skb_store_bytes(skb, ETH_ALEN, macs, ETH_ALEN, 0))
 			return false;
 	}
-	return probe_store_ip(skb, at, config, ours) && !bpf_skb_store_bytes(skb, at + ip_bytes, ours->bytes, 4, 0) &&
-	       count >= PROBE_HEADER_BYTES + BFD_PACKET_BYTES && count <= sizeof(ours->bytes) &&
-	       !bpf_skb_store_bytes(skb, at + ip_bytes + PROBE_HEADER_BYTES, ours->bytes + PROBE_HEADER_BYTES,
-				    count - PROBE_HEADER_BYTES, 0) &&
+	return probe_store_ip(skb, at, config, ours) &&
+	       !bpf_skb_store_bytes(skb, at + ip_bytes, ours->bytes, PROBE_PORTS_BYTES, 0) &&
+	       probe_store_payload(skb, at + ip_bytes + PROBE_HEADER_BYTES, ours) &&
 	       !bpf_l4_csum_replace(skb, at + ip_bytes + offsetof(struct probe_udp, checksum), 0, change,
 				    BPF_F_MARK_MANGLED_0);
 }

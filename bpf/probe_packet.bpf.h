@@ -17,6 +17,7 @@
 #include "maps.bpf.h"
 
 #define PROBE_HEADER_BYTES  8 /* UDP's, ICMP's and ICMPv6's alike */
+#define PROBE_PORTS_BYTES   4 /* UDP's, the first of its header */
 #define PROBE_ECHO_BYTES    16
 #define PROBE_TTL	    255
 #define PROBE_TOS	    0xc0 /* CS6, network control */
@@ -155,6 +156,23 @@ static __always_inline bool probe_store_ipv6(struct __sk_buff *skb, __u32 at, co
 	__builtin_memcpy(&ip.saddr, config->local, sizeof(ip.saddr));
 	__builtin_memcpy(&ip.daddr, config->peer, sizeof(ip.daddr));
 	return !bpf_skb_store_bytes(skb, at, &ip, sizeof(ip), 0);
+}
+
+/* What follows the header, of lengths that are constants to the verifier. */
+static __always_inline bool probe_store_payload(struct __sk_buff *skb, __u32 at, const struct probe *probe)
+{
+	const __u8 *payload = probe->bytes + PROBE_HEADER_BYTES;
+
+	switch (probe->count - PROBE_HEADER_BYTES) {
+	case PROBE_ECHO_BYTES:
+		return !bpf_skb_store_bytes(skb, at, payload, PROBE_ECHO_BYTES, 0);
+	case BFD_PACKET_BYTES:
+		return !bpf_skb_store_bytes(skb, at, payload, BFD_PACKET_BYTES, 0);
+	case BFD_PACKET_MAX_BYTES:
+		return !bpf_skb_store_bytes(skb, at, payload, BFD_PACKET_MAX_BYTES, 0);
+	default:
+		return false;
+	}
 }
 
 static __always_inline __u32 probe_ip_bytes(const struct session_config *config)

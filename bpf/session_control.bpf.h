@@ -169,18 +169,18 @@ static __always_inline long session_emit(struct __sk_buff *skb, const struct ses
 					 const struct probe *probe)
 {
 	const struct egress *egress = session_egress(config);
-	__u32 ip_bytes = probe_ip_bytes(config), count = probe->count;
+	__u32 ip_bytes = probe_ip_bytes(config);
 
 	if (!egress || egress->kind == EGRESS_NONE)
 		return -SESSION_ENODEV;
-	if (count < PROBE_HEADER_BYTES || count > sizeof(probe->bytes) ||
-	    bpf_skb_change_tail(skb, ETH_HLEN + ip_bytes + count, 0))
+	if (bpf_skb_change_tail(skb, ETH_HLEN + ip_bytes + probe->count, 0))
 		return -SESSION_EINVAL;
 	if (egress->kind == EGRESS_ETHERNET && (bpf_skb_store_bytes(skb, 0, egress->next_hop_mac, ETH_ALEN, 0) ||
 						bpf_skb_store_bytes(skb, ETH_ALEN, egress->source_mac, ETH_ALEN, 0)))
 		return -SESSION_EINVAL;
 	if (!probe_store_ip(skb, ETH_HLEN, config, probe) ||
-	    bpf_skb_store_bytes(skb, ETH_HLEN + ip_bytes, probe->bytes, count, 0))
+	    bpf_skb_store_bytes(skb, ETH_HLEN + ip_bytes, probe->bytes, PROBE_HEADER_BYTES, 0) ||
+	    !probe_store_payload(skb, ETH_HLEN + ip_bytes + PROBE_HEADER_BYTES, probe))
 		return -SESSION_EINVAL;
 	return bpf_clone_redirect(skb, config->ifindex, 0);
 }
