@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
 #
 # Routing daemons as peers: FRR (zebra and bfdd; others by name) and BIRD, in any namespace, with every file of theirs
 # under $work. Sourced after topology.sh. One of both a namespace speaks BFD: they bind the same ports.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
 #
 # Probed tunnels of topology.sh's gateway: their configuration, what the daemon says of them, and what the kernel knows
 # (maps/sessions.h), whether the daemon runs or not. Sourced after topology.sh.
