@@ -17,6 +17,8 @@
 #include "source_address.h"
 #include "steerd.h"
 
+#define FAREWELLS 3 /* AdminDown, which the peer must not miss: it would take our silence for a failure */
+
 /* All addresses of the box, once for many sessions. */
 struct own_list {
 	struct own_address *own;
@@ -152,8 +154,9 @@ static void end(struct steerd *steerd, const struct datapath *leaving, uint32_t 
 {
 	struct session_config *config = config_of(steerd, session);
 
-	if (config->kind == SESSION_BFD && !datapath_session_command(leaving, session, SESSION_LEAVE, NULL))
-		datapath_session_command(leaving, session, SESSION_SEND, NULL);
+	for (int i = 0; i < FAREWELLS && config->kind == SESSION_BFD; i++)
+		if (!datapath_session_command(leaving, session, SESSION_LEAVE, NULL))
+			datapath_session_command(leaving, session, SESSION_SEND, NULL);
 	withdraw(steerd, session);
 	command(steerd, session, SESSION_STOP);
 	__atomic_store_n(&config->kind, SESSION_NONE, __ATOMIC_RELEASE);
