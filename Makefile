@@ -5,6 +5,8 @@
 # sudo make check     every test                        (likewise)
 # sudo make bench     figures, side by side in one run  (likewise)
 # sudo make bench-failover    a silent cut, and what others make of it; R=rounds, LEGS="aa-steer frr-fast ..."  (likewise)
+# sudo make bench-soak        false failovers under load, beside FRR; MINUTES=10  (likewise)
+# sudo make bench-sessions    how many sessions a CPU carries; CPUS=both|each  (likewise)
 # make install        DESTDIR= and PREFIX= are honoured
 # make fmt, make clean
 #
@@ -55,7 +57,7 @@ FUZZERS        := $(patsubst tests/fuzz/%.c,build/tests/fuzz/%,$(wildcard tests/
 HELPERS        := $(patsubst tests/lib/%.c,build/tests/lib/%,$(wildcard tests/lib/*.c))
 BENCHES        := $(patsubst tests/bench/%.c,build/tests/bench/%,$(wildcard tests/bench/*.c))
 
-.PHONY: all deps check demo bench bench-failover install uninstall fmt clean \
+.PHONY: all deps check demo bench bench-failover bench-soak bench-sessions install uninstall fmt clean \
 	check-static check-unit check-prog check-fuzz check-netns check-vm tests
 
 all: build/aa-steerd build/aa-steer
@@ -151,6 +153,14 @@ bench: deps
 bench-failover: deps
 	$(Q)$(MAKE) --no-print-directory -j2 all $(HELPERS)
 	$(Q)tests/bench/failover $(if $(R),-r $(R)) $(LEGS)
+
+bench-soak: deps
+	$(Q)$(MAKE) --no-print-directory -j2 all $(HELPERS)
+	$(Q)tests/bench/soak $(if $(MINUTES),-m $(MINUTES))
+
+bench-sessions: deps
+	$(Q)$(MAKE) --no-print-directory -j2 all $(HELPERS)
+	$(Q)tests/bench/sessions $(CPUS)
 
 # --- the rest ---------------------------------------------------------------------------------------------------------
 
