@@ -9,10 +9,13 @@
 #   frr_vtysh DIRECTORY -c 'show bfd peers json'
 #   frr_stop DIRECTORY                                   also what is half started, or never was
 #
+# FRR_UNDER is a command and its arguments that the daemons are started by: (chrt -f 50), say.
+#
 # What a daemon logs is in DIRECTORY/DAEMON.log. The daemons insist on a user of their own: the directory becomes that
 # user's, and the one that it is in passable.
 
 FRR_DAEMONS=${FRR_DAEMONS:-/usr/lib/frr}
+FRR_UNDER=()
 
 frr_start() # namespace directory daemon...
 {
@@ -35,7 +38,7 @@ frr_start_one() # namespace directory daemon
 {
 	local pid options=(-f "$2/$3.conf" -i "$2/$3.pid" -z "$2/zserv.api" --vty_socket "$2" -P 0 --log stdout)
 	[ "$3" != bfdd ] || options+=(--bfdctl "$2/bfdd.sock")
-	become "$1" "$FRR_DAEMONS/$3" "${options[@]}" >"$2/$3.log" 2>&1 </dev/null &
+	become "$1" "${FRR_UNDER[@]}" "$FRR_DAEMONS/$3" "${options[@]}" >"$2/$3.log" 2>&1 </dev/null &
 	pid=$!
 	echo $pid >>"$2/pids"
 	frr_await 20 frr_settled "$2" "$3" $pid && kill -0 $pid 2>/dev/null
