@@ -124,7 +124,7 @@ build/tests/fuzz/%: tests/fuzz/%.c | $(SKELETONS)
 build/tests/lib/%: build/obj/tests/lib/%.o
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $^ -o $@ -lpthread -ljansson -lm
+	$(Q)$(CC) $(CFLAGS) $^ -o $@ -lpthread -ljansson -lbpf -lm
 
 build/tests/bench/%: build/obj/tests/bench/%.o build/libloader.a
 	$(call say,LINK,$@)
