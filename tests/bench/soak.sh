@@ -103,7 +103,7 @@ soak_frr_up() # letter [command...]: what bfdd is started by
 
 soak_frr_await() # letter: all sessions are up
 {
-	frr_await 30 frr_bfd_up "$work/${1}a$id" $SOAK_TUNNELS && frr_await 30 frr_bfd_up "$work/${1}b$id" $SOAK_TUNNELS
+	frr_await 10 frr_bfd_up "$work/${1}a$id" $SOAK_TUNNELS && frr_await 10 frr_bfd_up "$work/${1}b$id" $SOAK_TUNNELS
 }
 
 soak_frr_downs() # letter: so far, at both ends
@@ -168,7 +168,8 @@ soak_ready()
 		soak_said one two
 		return 1
 	fi
-	[ ${#soak_frr[@]} = 0 ] || for letter in n f; do soak_frr_await $letter || return; done
+	# What flaps all the time on a busy machine is not all up at any one.
+	[ ${#soak_frr[@]} = 0 ] || for letter in n f; do soak_frr_await $letter || echo "soak: FRR does not come up whole" >&2; done
 }
 
 soak_ends_stop()
