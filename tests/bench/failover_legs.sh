@@ -82,6 +82,9 @@ frr_down()
 aa_steer_title="aa-steer, BFD 10 ms x 3"
 aa_steer_setting="TC or XDP data plane, BFD of 10 ms x 3 on each tunnel against FRR's bfdd"
 
+# A tunnel that fails every few seconds, as ours does, would be kept out for twice as long each time.
+HOLD="hold: 500ms, hold-max: 500ms"
+
 aa_steer_config()
 {
 	local i
@@ -96,7 +99,7 @@ aa_steer_config()
 	END
 	for i in $(tunnel_numbers); do
 		echo "      - { name: hq-$i, instance: in$i, device: t$i, via: 10.77.$i.2," \
-			"probe: { kind: bfd, local: 10.77.$i.1, peer: 10.77.$i.2, interval: 10ms, multiplier: 3 } }"
+			"probe: { kind: bfd, local: 10.77.$i.1, peer: 10.77.$i.2, interval: 10ms, multiplier: 3, $HOLD } }"
 	done
 }
 
