@@ -8,10 +8,12 @@
 #   ike_tunnels; ike_swanctl gw --rekey --child hq-0; ike_terminate 0; ike_initiate 0; ike_down
 
 IKE_DIR=${IKE_DIR:-/run/aav-ike}
-# What a caller wants besides: plugins, and lines for charon, for every connection and for every child of the gateway.
+# What a caller wants besides: plugins, and lines for charon, for every connection, for those of the gateway and for every
+# child of the gateway.
 IKE_PLUGINS=${IKE_PLUGINS:-}
 IKE_CHARON=${IKE_CHARON:-}
 IKE_CONNECTION=${IKE_CONNECTION:-}
+IKE_GATEWAY_CONNECTION=${IKE_GATEWAY_CONNECTION:-}
 IKE_GATEWAY_CHILD=${IKE_GATEWAY_CHILD:-}
 # AES-GCM for ESP is the kernel's. For IKE itself, what the distribution's smallest package has.
 IKE_PROPOSALS=aes128-sha256-curve25519,aes128-sha256-ecp256,aes128-sha256-modp2048
@@ -61,6 +63,7 @@ ike_connection() # name instance local remote local-id remote-id start-action
 			rekey_time = 0
 			keyingtries = 0
 			$IKE_CONNECTION
+			$([ "$1" != gw ] || echo "$IKE_GATEWAY_CONNECTION")
 			local {
 				auth = psk
 				id = $5
