@@ -47,10 +47,11 @@ wan_mend() { wan_rules del "$1"; } # instance number
 # --- what the daemon tells --------------------------------------------------------------------------------------------
 
 # One program for all: its start would take longer than much of what is awaited.
+# It begins with one event of before, which shows that it runs.
 events_follow()
 {
 	events=$OUT/events
-	steer -j events -f >"$events" &
+	steer -j events -n 1 -f >"$events" &
 	eventually 20 test -s "$events" && events_mark
 }
 
