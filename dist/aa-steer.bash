@@ -9,7 +9,7 @@ _aa_steer_names() # instances, connections and tunnels: what stands between the 
 
 _aa_steer()
 {
-	local commands="check status drain undrain where events reload unload version"
+	local commands="check status drain undrain mode where events reload unload version"
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
 	local -a gateway=()
 
@@ -28,6 +28,10 @@ _aa_steer()
 		return
 		;;
 	--deadline | -n | --last) return ;;
+	--active)
+		mapfile -t COMPREPLY < <(compgen -W "$(_aa_steer_names "${gateway[@]}")" -- "$current")
+		return
+		;;
 	esac
 
 	local words
@@ -35,6 +39,7 @@ _aa_steer()
 	:-*) words="--json --gateway --help" ;;
 	:*) words=$commands ;;
 	drain:-*) words="--now --wait --deadline --force --json --gateway --help" ;;
+	mode:-*) words="--active --json --gateway --help" ;;
 	events:-*) words="--follow --last --json --gateway --help" ;;
 	*:-*) words="--json --gateway --help" ;;
 	check:*)
@@ -42,6 +47,7 @@ _aa_steer()
 		return
 		;;
 	status:* | drain:* | undrain:*) words=$(_aa_steer_names "${gateway[@]}") ;;
+	mode:*) words="active-active active-standby" ;;
 	where:*) [ "$previous" = where ] && words="tcp udp sctp icmp icmp6" || return ;;
 	*) return ;;
 	esac

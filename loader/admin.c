@@ -14,7 +14,44 @@
 struct admin {
 	char *path;
 	json_t *out; /* object: name -> true */
+	struct admin_order order;
 };
+
+static int name_read(const json_t *json, char name[NAME_BYTES])
+{
+	const char *text = json_string_value(json);
+
+	if (!text || strlen(text) >= NAME_BYTES)
+		return -EINVAL;
+	strcpy(name, text);
+	return 0;
+}
+
+static int mode_read(json_t *json, struct admin_order *order)
+{
+	const char *mode, *over;
+	json_t *first = NULL;
+
+	if (json_unpack(json, "{s:s, s:s, s?o}", "mode", &mode, "over", &over, "first", &first) ||
+	    config_mode_of(mode, &order->mode) || config_mode_of(over, &order->over))
+		return -EINVAL;
+	order->by_hand = true;
+	return first ? name_read(first, order->first) : 0;
+}
+
+/* Members that are missing are what an older version did not know, or what there is nothing to say of. */
+static int order_read(const json_t *file, struct admin_order *order)
+{
+	json_t *mode = json_object_get(file, "mode"), *behind = json_object_get(file, "behind"), *name;
+	int err = mode ? mode_read(mode, order) : 0;
+	size_t i;
+
+	if (behind && (!json_is_array(behind) || json_array_size(behind) > MAX_INSTANCES))
+		return -EINVAL;
+	json_array_foreach (behind, i, name)
+		err = err ?: name_read(name, order->behind[order->behind_count++]);
+	return err;
+}
 
 static int file_read(struct admin *admin)
 {
@@ -34,6 +71,7 @@ static int file_read(struct admin *admin)
 		else
 			json_object_set_new(admin->out, json_string_value(name), json_true());
 	}
+	err = err ?: order_read(file, &admin->order);
 	json_decref(file);
 	return err;
 }
@@ -104,6 +142,22 @@ static int directory_sync(const char *path)
 	return err;
 }
 
+static void order_write(json_t *file, const struct admin_order *order)
+{
+	json_t *behind = json_array();
+
+	if (order->by_hand)
+		json_object_set_new(file, "mode",
+				    json_pack("{s:s, s:s, s:s*}", "mode", config_mode_text(order->mode), "over",
+					      config_mode_text(order->over), "first",
+					      order->first[0] ? order->first : NULL));
+	for (size_t i = 0; i < order->behind_count; i++)
+		json_array_append_new(behind, json_string(order->behind[i]));
+	if (order->behind_count)
+		json_object_set(file, "behind", behind);
+	json_decref(behind);
+}
+
 static int file_write(const struct admin *admin)
 {
 	json_t *file = json_pack("{s:[]}", "out"), *ignored;
@@ -113,6 +167,7 @@ static int file_write(const struct admin *admin)
 
 	json_object_foreach (admin->out, name, ignored)
 		json_array_append_new(json_object_get(file, "out"), json_string(name));
+	order_write(file, &admin->order);
 	text = json_dumps(file, JSON_INDENT(1));
 	snprintf(fresh, sizeof(fresh), "%s.new", admin->path);
 	if (text)
@@ -141,5 +196,22 @@ int admin_set_out(struct admin *admin, const char *name, bool out)
 		json_object_del(admin->out, name);
 	else
 		json_object_set_new(admin->out, name, json_true());
+	return err;
+}
+
+const struct admin_order *admin_order(const struct admin *admin)
+{
+	return &admin->order;
+}
+
+int admin_set_order(struct admin *admin, const struct admin_order *order)
+{
+	struct admin_order before = admin->order;
+	int err;
+
+	admin->order = *order;
+	err = file_write(admin);
+	if (err)
+		admin->order = before;
 	return err;
 }

@@ -1,16 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What operators decided and what must survive restart and reboot: the names that are administratively out.
+ * What operators decided and what must survive restart and reboot: the names that are administratively out, the mode
+ * that was set by hand, and who stays behind in active-standby.
  *
- * Kept as one small JSON file, {"out": ["in0"]}, replaced whole (written beside, synced, renamed). Names that the
- * configuration no longer has are kept: they may come back with the next reload. Context: the event loop.
+ * Kept as one small JSON file, replaced whole (written beside, synced, renamed):
+ *
+ *   {"out": ["in0"], "mode": {"mode": "active-standby", "over": "active-active", "first": "in1"}, "behind": ["in2"]}
+ *
+ * Older versions write and read `out` alone; `mode` and `behind` are missing where there is nothing to say.
+ * Names that the configuration no longer has are kept: they may come back with the next reload. Context: the event
+ * loop.
  */
 #ifndef LOADER_ADMIN_H
 #define LOADER_ADMIN_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+#include "config.h"
 
 struct admin;
+
+/* Whose turn it is, as far as the configuration does not say. All zero: as the configuration says. */
+struct admin_order {
+	bool by_hand;		/* the mode was set by an operator ... */
+	enum config_mode mode;	/* ... to this ... */
+	enum config_mode over;	/* ... which holds for as long as the configuration says this */
+	char first[NAME_BYTES]; /* by hand, of active-standby: the instance chosen to be active; "" none was */
+	size_t behind_count;
+	char behind[MAX_INSTANCES][NAME_BYTES]; /* without preemption: instances that lost their turn, in that order */
+};
 
 /* A file that is missing is an empty one; one that does not parse is -EINVAL, and nobody is in or out by guess. */
 int admin_open(const char *path, struct admin **ret_admin);
@@ -20,5 +39,9 @@ bool admin_is_out(const struct admin *admin, const char *name);
 
 /* Stored on disk when this returns 0; on failure nothing changed. */
 int admin_set_out(struct admin *admin, const char *name, bool out);
+
+const struct admin_order *admin_order(const struct admin *admin);
+/* Likewise stored on disk, or nothing changed. */
+int admin_set_order(struct admin *admin, const struct admin_order *order);
 
 #endif

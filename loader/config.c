@@ -39,13 +39,22 @@ static void gateway_name(struct config_reader *reader, const yaml_node_t *node, 
 	CONFIG_READER_VALUE(reader, node, config_value_name, config->name);
 }
 
+static const char *const mode_words[] = {
+	[MODE_ACTIVE_ACTIVE] = "active-active", [MODE_ACTIVE_STANDBY] = "active-standby"};
+
 static void gateway_mode(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
-	static const char *const words[] = {"active-active", "active-standby"};
 	int index = MODE_ACTIVE_ACTIVE;
 
-	config_reader_word(reader, node, words, CONFIG_READER_COUNT(words), &index);
+	config_reader_word(reader, node, mode_words, CONFIG_READER_COUNT(mode_words), &index);
 	((struct config *)target)->mode = (enum config_mode)index;
+}
+
+static void gateway_preempt(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	struct config *config = target;
+
+	CONFIG_READER_VALUE(reader, node, config_value_bool, &config->preempt);
 }
 
 static void gateway_path(struct config_reader *reader, const yaml_node_t *node, void *target)
@@ -112,9 +121,13 @@ static void gateway_outside(struct config_reader *reader, const yaml_node_t *nod
 static void read_gateway(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
 	static const struct config_field fields[] = {
-		{"name", true, gateway_name},	    {"mode", false, gateway_mode},
-		{"inside", true, gateway_inside},   {"outside", false, gateway_outside},
-		{"path", false, gateway_path},	    {"install-routes", false, gateway_routes},
+		{"name", true, gateway_name},
+		{"mode", false, gateway_mode},
+		{"preempt", false, gateway_preempt},
+		{"inside", true, gateway_inside},
+		{"outside", false, gateway_outside},
+		{"path", false, gateway_path},
+		{"install-routes", false, gateway_routes},
 		{"hash-seed", false, gateway_seed},
 	};
 
@@ -422,6 +435,7 @@ static int text_parse(const char *text, size_t length, bool reads_key_files, str
 		return -ENOMEM;
 	}
 	reader.config->install_routes = true;
+	reader.config->preempt = true;
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
 	if (yaml_parser_load(&parser, &reader.document)) {
 		err = document_read(&reader);
@@ -493,6 +507,22 @@ int config_load(const char *path, struct config **ret_config, struct config_faul
 	err = text_parse(text, length, true, ret_config, faults);
 	free(text);
 	return err;
+}
+
+const char *config_mode_text(enum config_mode mode)
+{
+	return mode_words[mode];
+}
+
+int config_mode_of(const char *text, enum config_mode *ret_mode)
+{
+	for (size_t i = 0; i < CONFIG_READER_COUNT(mode_words); i++) {
+		if (strcmp(text, mode_words[i]))
+			continue;
+		*ret_mode = (enum config_mode)i;
+		return 0;
+	}
+	return -EINVAL;
 }
 
 void config_free(struct config *config)

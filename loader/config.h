@@ -79,6 +79,7 @@ struct config_connection {
 struct config {
 	char name[NAME_BYTES];
 	enum config_mode mode;
+	bool preempt; /* active-standby: an instance that is back takes its turn again */
 	enum config_path path;
 	bool install_routes;
 	uint64_t hash_seed;
@@ -124,6 +125,11 @@ void config_faults_free(struct config_faults *faults);
 
 /* One line: "aa-steer.yaml:12:7: text", path as given. */
 void config_fault_print(FILE *file, const char *path, const struct config_fault *fault);
+
+/* "active-active" or "active-standby". */
+const char *config_mode_text(enum config_mode mode);
+/* The other way round: 0, or -EINVAL. */
+int config_mode_of(const char *text, enum config_mode *ret_mode);
 
 /* Longest text of an address with its prefix length, with terminating zero. */
 #define CONFIG_ADDRESS_TEXT 64

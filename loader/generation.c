@@ -19,6 +19,7 @@ struct build {
 	struct steerd *steerd;
 	struct model *model;
 	struct datapath *datapath;
+	bool shares_config; /* the running model's configuration is its, too */
 };
 
 static int own_address_fill(const struct own_address *address, void *context)
@@ -102,10 +103,12 @@ static int build_all(struct build *build, struct config *config, char *error, si
 		err = model_create(config, &indexes, &build->model);
 	if (err) {
 		datapath_indexes_free(&indexes);
-		config_free(config);
+		if (!build->shares_config)
+			config_free(config);
 		snprintf(error, error_size, "the configuration cannot be held: %s", strerror(-err));
 		return err;
 	}
+	mode_apply(build->steerd, build->model);
 	if (build->steerd->model)
 		model_inherit(build->model, build->steerd->model);
 	err = datapath_build(build) ?: counters_begin(build, &indexes);
@@ -116,6 +119,16 @@ static int build_all(struct build *build, struct config *config, char *error, si
 		snprintf(error, error_size, "the programs cannot be loaded: %s%s%s", strerror(-err),
 			 datapath_error()[0] ? ": " : "", datapath_error());
 	return err;
+}
+
+/* Before the swap; what runs is as it was. */
+static void build_undo(struct build *build)
+{
+	if (build->model && build->shares_config)
+		build->model->config = NULL;
+	datapath_close(build->datapath);
+	model_free(build->model);
+	failsafe_release(build->steerd);
 }
 
 /* The way back is closed here: from now on the new generation forwards. */
@@ -141,6 +154,8 @@ static void swap(struct build *build)
 			  strerror(-err));
 	sessions_apply(steerd, old_datapath);
 	datapath_close(old_datapath);
+	if (build->shares_config)
+		old_model->config = NULL;
 	model_free(old_model);
 	neighbours_sweep(steerd->neighbours);
 	steerd->routes_stale = true;
@@ -173,13 +188,26 @@ int generation_replace(struct steerd *steerd, struct config_faults *faults, char
 	}
 	err = build_all(&build, config, error, error_size);
 	if (err) {
-		datapath_close(build.datapath);
-		model_free(build.model);
-		failsafe_release(steerd);
+		build_undo(&build);
 		return err;
 	}
 	swap(&build);
+	mode_loaded(steerd);
 	return 0;
+}
+
+int generation_rebuild(struct steerd *steerd, char *error, size_t error_size)
+{
+	struct build build = {.steerd = steerd, .shares_config = true};
+	int err;
+
+	error[0] = 0;
+	err = build_all(&build, steerd->model->config, error, error_size);
+	if (err)
+		build_undo(&build);
+	else
+		swap(&build);
+	return err;
 }
 
 int generation_unload(struct steerd *steerd)

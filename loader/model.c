@@ -246,7 +246,6 @@ static int instances_create(struct model *model, const struct model_indexes *bef
 
 		instance->config = from;
 		instance->index = index[i];
-		instance->tier = config->mode == MODE_ACTIVE_STANDBY ? (uint32_t)i : 0;
 		unit_init(&instance->unit, from->name, from->remote ? from->dev : NULL,
 			  from->remote ? &from->via : NULL, &from->probe, now_ns);
 	}
@@ -329,6 +328,7 @@ int model_create(struct config *config, const struct model_indexes *before, stru
 		err = names_create(model);
 	if (err)
 		goto fail;
+	model_order(model, config->mode, NULL, NULL, 0);
 	*ret_model = model;
 	return 0;
 fail:
@@ -347,6 +347,39 @@ void model_free(struct model *model)
 	free(model->tunnels);
 	config_free(model->config);
 	free(model);
+}
+
+static bool is_behind(const char *name, const char (*behind)[NAME_BYTES], size_t behind_count)
+{
+	for (size_t i = 0; i < behind_count; i++)
+		if (!strcmp(behind[i], name))
+			return true;
+	return false;
+}
+
+void model_order(struct model *model, enum config_mode mode, const char *first, const char (*behind)[NAME_BYTES],
+		 size_t behind_count)
+{
+	struct model_instance *chosen = first ? model_instance_by_name(model, first) : NULL, *instance;
+	uint32_t tier = 0;
+
+	model->mode = mode;
+	for (size_t i = 0; i < model->config->instance_count; i++)
+		model->instances[i].tier = 0;
+	if (mode == MODE_ACTIVE_ACTIVE)
+		return;
+	if (chosen)
+		chosen->tier = tier++;
+	for (size_t i = 0; i < model->config->instance_count; i++) {
+		instance = &model->instances[i];
+		if (instance != chosen && !is_behind(instance->unit.name, behind, behind_count))
+			instance->tier = tier++;
+	}
+	for (size_t i = 0; i < behind_count; i++) {
+		instance = model_instance_by_name(model, behind[i]);
+		if (instance && instance != chosen)
+			instance->tier = tier++;
+	}
 }
 
 void model_place(struct model *model, const struct model_maps *maps)

@@ -54,7 +54,7 @@ struct model_instance {
 	struct unit unit;
 	const struct config_instance *config;
 	uint32_t index;		 /* in the map `instances` */
-	uint32_t tier;		 /* its rank in mode active-standby; 0 in active-active */
+	uint32_t tier;		 /* its turn in mode active-standby, from 0; 0 in active-active */
 	uint32_t tunnels;	 /* of this instance, over all connections */
 	uint32_t tunnels_usable; /* decided */
 };
@@ -88,6 +88,7 @@ struct model_connection {
 
 struct model {
 	struct config *config; /* owned */
+	enum config_mode mode; /* in force: the configuration's, or an operator's */
 	struct model_instance *instances;
 	struct model_connection *connections;
 	struct model_tunnel *tunnels; /* config->tunnel_count, by connection */
@@ -118,6 +119,14 @@ struct model_maps {
  */
 int model_create(struct config *config, const struct model_indexes *before, struct model **ret_model);
 void model_free(struct model *model);
+
+/*
+ * Whose turn it is: in active-active everybody's; in active-standby first's (NULL: nobody is put first), then that of
+ * the others in the order of the configuration, then of those in `behind`, in this order. Names that nobody bears count
+ * for nothing. model_create() left it at the configuration's mode and order.
+ */
+void model_order(struct model *model, enum config_mode mode, const char *first, const char (*behind)[NAME_BYTES],
+		 size_t behind_count);
 
 /* Points every unit at its place in the maps. Call once the maps of this model's generation are there. */
 void model_place(struct model *model, const struct model_maps *maps);

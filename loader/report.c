@@ -16,9 +16,11 @@ static json_t *gateway_json(const struct steerd *steerd)
 {
 	const struct model *model = steerd->model;
 
-	return json_pack("{s:s, s:s, s:s, s:o*}", "name", model->config->name, "mode",
-			 model->config->mode == MODE_ACTIVE_STANDBY ? "active-standby" : "active-active", "state",
-			 connection_state_text(model->state), "probe_sender", report_probe_sender(steerd));
+	json_t *json = json_pack("{s:s, s:s, s:o*}", "name", model->config->name, "state",
+				 connection_state_text(model->state), "probe_sender", report_probe_sender(steerd));
+
+	json_object_update_new(json, mode_json(steerd));
+	return json;
 }
 
 static json_t *instance_json(const struct steerd *steerd, const struct model_instance *instance)

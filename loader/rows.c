@@ -34,14 +34,10 @@ struct offer {
 size_t rows_needed(const struct member_rank *members, size_t count)
 {
 	size_t rows = MIN_ROWS;
-	uint32_t tier = UINT8_MAX, total = 0, least = MAX_WEIGHT;
+	uint32_t total = 0, least = MAX_WEIGHT;
 
-	for (size_t i = 0; i < count; i++)
-		if (members[i].tier < tier)
-			tier = members[i].tier;
+	/* As if there were no tiers: a change of the mode leaves every flow on its row. */
 	for (size_t i = 0; i < count; i++) {
-		if (members[i].tier != tier)
-			continue;
 		total += members[i].weight;
 		if (members[i].weight < least)
 			least = members[i].weight;
@@ -201,6 +197,29 @@ static void place_fill(const struct builder *builder, const uint32_t *rows, size
 		quotas_meet(builder, rows, row_count, place, eligible, offers);
 }
 
+/*
+ * First places: those that there would be without tiers; then rows whose first is not of the best tier are dealt out
+ * among that tier. So a change of the mode moves no flow whose tunnel is of the best tier.
+ */
+static void firsts_fill(const struct builder *builder, uint32_t *group, size_t row_count, struct offer *offers)
+{
+	uint64_t best = tier_left(builder, 0);
+	struct member_rank alike[MAX_MEMBERS];
+	struct builder whole = {.members = alike, .count = builder->count, .rows = builder->rows};
+	size_t size = 0;
+
+	for (size_t i = 0; i < builder->count; i++)
+		alike[i] = (struct member_rank){.weight = builder->members[i].weight};
+	for (size_t r = 0; r < row_count; r++)
+		group[r] = (uint32_t)r;
+	place_fill(&whole, group, row_count, 0, 0, offers);
+	for (size_t r = 0; r < row_count; r++)
+		if (!(best >> builder->rows[r].candidate[0] & 1))
+			group[size++] = (uint32_t)r;
+	if (size)
+		place_fill(builder, group, size, 0, 0, offers);
+}
+
 /* Places behind those dealt out by quota, in the order of rank: one scoring of all members serves them all. */
 static void rest_fill(const struct builder *builder, uint32_t row)
 {
@@ -243,9 +262,7 @@ int rows_build(const struct member_rank *members, size_t count, struct row *rows
 		return -ENOMEM;
 	}
 	memset(rows, NO_CANDIDATE, row_count * sizeof(*rows));
-	for (size_t r = 0; r < row_count; r++)
-		group[r] = (uint32_t)r;
-	place_fill(&builder, group, row_count, 0, 0, offers);
+	firsts_fill(&builder, group, row_count, offers);
 	for (size_t first = 0; first < count && count > 1; first++) {
 		size_t size = 0;
 

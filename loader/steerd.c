@@ -82,6 +82,7 @@ void steerd_settle(struct steerd *steerd)
 	if (steerd->routes_stale)
 		failsafe_apply(steerd);
 	steerd->routes_stale = false;
+	mode_watch(steerd);
 	commands_settled(steerd);
 }
 
@@ -366,6 +367,7 @@ void steerd_stop(struct steerd *steerd)
 	if (!steerd)
 		return;
 	commands_close(steerd);
+	mode_close(steerd);
 	control_close(steerd->control);
 	sd_event_source_disable_unref(steerd->settle);
 	sd_event_source_disable_unref(steerd->tick);

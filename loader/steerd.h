@@ -75,6 +75,7 @@ struct steerd {
 	bool routes_stale;	    /* settle has routes to apply */
 	struct waiter *waiters;	    /* drain --wait: commands.c */
 	struct follower *followers; /* events -f: commands.c */
+	sd_event_source *yielding;  /* mode.c: NULL unless an instance is about to stay behind */
 };
 
 /* steerd.c */
@@ -96,8 +97,22 @@ void steerd_event(struct steerd *steerd, const char *what, const char *name, con
  * failure what ran before goes on, untouched, and error says why in one line.
  */
 int generation_replace(struct steerd *steerd, struct config_faults *faults, char *error, size_t error_size);
+/* The same with the configuration that runs: what else its maps are made of has changed. The file is not read. */
+int generation_rebuild(struct steerd *steerd, char *error, size_t error_size);
 /* Takes programs, maps and routes off. */
 int generation_unload(struct steerd *steerd);
+
+/* mode.c: whose turn it is. */
+/* Gives a model that may not run yet the mode in force. */
+void mode_apply(const struct steerd *steerd, struct model *model);
+/* The file was read, and runs: what it ends of an operator's mode is forgotten. */
+void mode_loaded(struct steerd *steerd);
+/* States have settled: without preemption, who lost its turn is to stay behind. */
+void mode_watch(struct steerd *steerd);
+void mode_close(struct steerd *steerd);
+/* The mode, whose it is, and the order of instances: members of status's gateway. */
+json_t *mode_json(const struct steerd *steerd);
+void mode_run(struct control_request *request, json_t *arguments, void *steerd);
 
 /* hooks.c: programs on devices, and what they know of them. */
 void hooks_nics_reset(struct steerd *steerd);

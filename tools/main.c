@@ -21,6 +21,10 @@ static const struct tool tools[] = {
 	 "  --force       even if that leaves a connection with no usable tunnel\n",
 	 drain_main},
 	{"undrain", "NAME", "Put an instance or a tunnel back.", NULL, undrain_main},
+	{"mode", "active-active | active-standby [--active NAME]", "Change the mode with traffic running.",
+	 "  --active NAME  this instance carries everything for as long as it is usable\n"
+	 "It holds over restarts, until the mode in the file changes, or the file's own mode is given here.\n",
+	 mode_main},
 	{"where", "PROTO SRC[:PORT] DST[:PORT]", "Ask the loaded program which tunnel a flow takes, and why.",
 	 "PROTO is tcp, udp, sctp, icmp, icmp6 or a number. The port of an ICMP source is its echo id.\n"
 	 "IPv6 addresses with a port stand in brackets: [2001:db8::1]:443\n",

@@ -82,6 +82,28 @@ static void print_gateway(const json_t *gateway)
 	table_free(table);
 }
 
+/* What the file does not say, or not alone. */
+static void print_mode(const json_t *gateway)
+{
+	const json_t *order = json_object_get(gateway, "order"), *name;
+	bool by_hand = !strcmp(tool_string(gateway, "mode_by"), "hand");
+	size_t i;
+
+	if (by_hand)
+		printf("\nmode %s was set by hand; the file says %s\n", tool_string(gateway, "mode"),
+		       tool_string(gateway, "mode_file"));
+	if (!by_hand && json_is_true(json_object_get(gateway, "preempt")))
+		return;
+	json_array_foreach (order, i, name)
+		printf("%s%s",
+		       i	 ? ", "
+		       : by_hand ? "order of instances: "
+				 : "\norder of instances: ",
+		       json_string_value(name));
+	if (json_array_size(order))
+		puts(json_is_true(json_object_get(gateway, "preempt")) ? "" : "; none preempts");
+}
+
 static void print_instances(const json_t *instances, time_t now)
 {
 	static const struct table_column column[] = {{"INSTANCE", false}, {"PUBLIC", false}, {"STATE", false},
@@ -272,6 +294,7 @@ static void print_status(const json_t *result, const struct tool_call *call)
 
 	(void)call;
 	print_gateway(json_object_get(result, "gateway"));
+	print_mode(json_object_get(result, "gateway"));
 	print_instances(json_object_get(result, "instances"), now);
 	print_connections(json_object_get(result, "connections"), now);
 	print_panics(json_object_get(result, "connections"));

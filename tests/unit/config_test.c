@@ -69,8 +69,10 @@ static void config_write(FILE *file, const struct config *config)
 {
 	char text[CONFIG_ADDRESS_TEXT];
 
-	fprintf(file, "gateway:\n  name: %s\n  mode: %s\n  path: %s\n  install-routes: %s\n  hash-seed: 0x%llx\n",
-		config->name, config->mode == MODE_ACTIVE_STANDBY ? "active-standby" : "active-active",
+	fprintf(file,
+		"gateway:\n  name: %s\n  mode: %s\n  preempt: %s\n  path: %s\n  install-routes: %s\n  hash-seed: "
+		"0x%llx\n",
+		config->name, config_mode_text(config->mode), config->preempt ? "true" : "false",
 		config->path == PATH_STACK ? "stack" : "fast", config->install_routes ? "true" : "false",
 		(unsigned long long)config->hash_seed);
 	fprintf(file, "  inside:\n");

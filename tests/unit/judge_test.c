@@ -402,6 +402,51 @@ static void test_model__names_keep_their_indexes(void **state)
 	model_free(model);
 }
 
+static void assert_order(const struct model *model, uint32_t in0, uint32_t in1, uint32_t in2)
+{
+	assert_int_equal(model_instance_by_name(model, "in0")->tier, in0);
+	assert_int_equal(model_instance_by_name(model, "in1")->tier, in1);
+	assert_int_equal(model_instance_by_name(model, "in2")->tier, in2);
+}
+
+static void test_model__order_is_the_configuration_s_but_for_who_is_first_and_who_is_behind(void **state)
+{
+	static const char behind[][NAME_BYTES] = {"in1", "nobody", "in0"};
+	struct fixture *fixture = *state;
+	struct model *model = fixture->model;
+
+	assert_int_equal(model->mode, MODE_ACTIVE_STANDBY);
+	assert_order(model, 0, 1, 2);
+	model_order(model, MODE_ACTIVE_STANDBY, "in2", NULL, 0);
+	assert_order(model, 1, 2, 0);
+	model_order(model, MODE_ACTIVE_STANDBY, NULL, behind, 3);
+	assert_order(model, 2, 1, 0);
+	model_order(model, MODE_ACTIVE_STANDBY, "in1", behind, 3);
+	assert_order(model, 2, 0, 1);
+	model_order(model, MODE_ACTIVE_STANDBY, "nobody", behind, 2);
+	assert_order(model, 0, 2, 1);
+	model_order(model, MODE_ACTIVE_ACTIVE, "in1", behind, 3);
+	assert_int_equal(model->mode, MODE_ACTIVE_ACTIVE);
+	assert_order(model, 0, 0, 0);
+}
+
+static void test_model__states_follow_the_order(void **state)
+{
+	struct fixture *fixture = *state;
+
+	model_order(fixture->model, MODE_ACTIVE_STANDBY, "in1", NULL, 0);
+	judge_all(fixture->model);
+	settle(fixture);
+	assert_int_equal(tunnel(fixture, "hq-1")->unit.state, UNIT_ACTIVE);
+	assert_int_equal(tunnel(fixture, "hq-0")->unit.state, UNIT_STANDBY);
+	assert_int_equal(tunnel(fixture, "lab-0")->unit.state, UNIT_ACTIVE);
+	model_order(fixture->model, MODE_ACTIVE_ACTIVE, NULL, NULL, 0);
+	judge_all(fixture->model);
+	settle(fixture);
+	assert_int_equal(tunnel(fixture, "hq-0")->unit.state, UNIT_ACTIVE);
+	assert_int_equal(tunnel(fixture, "lab-1")->unit.state, UNIT_ACTIVE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -425,6 +470,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_judge__cut_names_the_connection_that_would_go_down, setup,
 						teardown),
 		cmocka_unit_test(test_model__names_keep_their_indexes),
+		cmocka_unit_test_setup_teardown(
+			test_model__order_is_the_configuration_s_but_for_who_is_first_and_who_is_behind, setup_standby,
+			teardown),
+		cmocka_unit_test_setup_teardown(test_model__states_follow_the_order, setup_standby, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -211,6 +211,46 @@ static void test_rows__better_tiers_come_first(void **state)
 	free(row);
 }
 
+/* Tiers by instance: members take turns. What a change of the mode and back leaves alone. */
+static void check_tiers(size_t members, const uint16_t weights[3])
+{
+	struct profile active = profile_of(members, weights), standby = active;
+	size_t held[MAX_MEMBERS] = {0};
+	uint32_t total = 0;
+
+	for (size_t i = 0; i < members; i++) {
+		standby.member[i].tier = (__u8)(i % 2);
+		total += i % 2 ? 0 : weights[i % 3];
+	}
+	assert_int_equal(rows_needed(standby.member, members), active.rows);
+	standby.row = calloc(active.rows, sizeof(*standby.row));
+	assert_int_equal(rows_build(standby.member, members, standby.row, active.rows), 0);
+	for (size_t r = 0; r < active.rows; r++) {
+		uint8_t before = active.row[r].candidate[0], after = standby.row[r].candidate[0];
+
+		assert_int_equal(after % 2, 0);
+		if (before % 2 == 0)
+			assert_int_equal(after, before);
+		held[after]++;
+	}
+	for (size_t i = 0; i < members; i += 2) {
+		double due = (double)active.rows * weights[i % 3] / total;
+
+		assert_true((double)held[i] > 0.99 * due && (double)held[i] < 1.01 * due);
+	}
+	check_distinct(&standby);
+	free(active.row);
+	free(standby.row);
+}
+
+static void test_rows__tiers_move_no_flow_whose_tunnel_is_of_the_best(void **state)
+{
+	(void)state;
+	for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++)
+		for (size_t p = 0; p < sizeof(patterns) / sizeof(*patterns); p++)
+			check_tiers(sizes[s], patterns[p]);
+}
+
 static void test_rows__another_member_takes_its_share_and_little_more(void **state)
 {
 	static const uint16_t equal[3] = {100, 100, 100};
@@ -245,6 +285,7 @@ int main(void)
 		cmocka_unit_test(test_rows__nobody_stands_twice_in_a_row),
 		cmocka_unit_test(test_rows__flows_spread_by_weight_and_only_the_victims_move),
 		cmocka_unit_test(test_rows__better_tiers_come_first),
+		cmocka_unit_test(test_rows__tiers_move_no_flow_whose_tunnel_is_of_the_best),
 		cmocka_unit_test(test_rows__another_member_takes_its_share_and_little_more),
 		cmocka_unit_test(test_rows__sizes_out_of_range_are_refused),
 	};

@@ -63,9 +63,67 @@ static void test_admin__out_survives_reopening(void **state)
 	admin_close(admin);
 }
 
+static void test_admin__order_survives_reopening(void **state)
+{
+	struct admin_order order = {.by_hand = true, .mode = MODE_ACTIVE_STANDBY, .over = MODE_ACTIVE_ACTIVE};
+	const struct admin_order *read;
+	struct admin *admin;
+
+	(void)state;
+	strcpy(order.first, "in1");
+	strcpy(order.behind[order.behind_count++], "in2");
+	strcpy(order.behind[order.behind_count++], "in0");
+	assert_int_equal(admin_open(path, &admin), 0);
+	assert_int_equal(admin_set_out(admin, "in0", true), 0);
+	assert_int_equal(admin_set_order(admin, &order), 0);
+	admin_close(admin);
+	assert_int_equal(admin_open(path, &admin), 0);
+	assert_true(admin_is_out(admin, "in0"));
+	read = admin_order(admin);
+	assert_true(read->by_hand);
+	assert_int_equal(read->mode, MODE_ACTIVE_STANDBY);
+	assert_int_equal(read->over, MODE_ACTIVE_ACTIVE);
+	assert_string_equal(read->first, "in1");
+	assert_int_equal(read->behind_count, 2);
+	assert_string_equal(read->behind[0], "in2");
+	assert_string_equal(read->behind[1], "in0");
+	assert_int_equal(admin_set_order(admin, &(struct admin_order){0}), 0);
+	admin_close(admin);
+	assert_int_equal(admin_open(path, &admin), 0);
+	assert_true(admin_is_out(admin, "in0"));
+	assert_false(admin_order(admin)->by_hand);
+	assert_int_equal(admin_order(admin)->behind_count, 0);
+	admin_close(admin);
+}
+
+/* Written before there was an order to keep. */
+static void test_admin__older_file_is_read_and_leaves_the_order_to_the_configuration(void **state)
+{
+	struct admin *admin;
+
+	(void)state;
+	file_put("{\n \"out\": [\n  \"in0\"\n ]\n}", "w");
+	assert_int_equal(admin_open(path, &admin), 0);
+	assert_true(admin_is_out(admin, "in0"));
+	assert_false(admin_order(admin)->by_hand);
+	assert_int_equal(admin_order(admin)->behind_count, 0);
+	admin_close(admin);
+}
+
 static void test_admin__faulty_file_is_refused(void **state)
 {
-	static const char *const faulty[] = {"", "{", "[]", "{\"out\": 1}", "{\"out\": [1]}"};
+	static const char *const faulty[] = {
+		"",
+		"{",
+		"[]",
+		"{\"out\": 1}",
+		"{\"out\": [1]}",
+		"{\"out\": [], \"mode\": \"active-active\"}",
+		"{\"out\": [], \"mode\": {\"mode\": \"active-standby\"}}",
+		"{\"out\": [], \"mode\": {\"mode\": \"both\", \"over\": \"active-active\"}}",
+		"{\"out\": [], \"behind\": \"in0\"}",
+		"{\"out\": [], \"behind\": [1]}",
+		"{\"out\": [], \"behind\": [\"a-name-of-thirty-two-characters-x\"]}"};
 	struct admin *admin = NULL;
 
 	(void)state;
@@ -85,6 +143,8 @@ static void test_admin__failing_disk_changes_nothing(void **state)
 	assert_int_equal(mkdir(path, 0700), 0); /* in the way of the new file */
 	assert_int_not_equal(admin_set_out(admin, "in0", true), 0);
 	assert_false(admin_is_out(admin, "in0"));
+	assert_int_not_equal(admin_set_order(admin, &(struct admin_order){.by_hand = true}), 0);
+	assert_false(admin_order(admin)->by_hand);
 	admin_close(admin);
 }
 
@@ -190,6 +250,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_admin__out_survives_reopening, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_admin__order_survives_reopening, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_admin__older_file_is_read_and_leaves_the_order_to_the_configuration, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_admin__faulty_file_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_admin__failing_disk_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_journal__events_survive_and_half_a_line_is_passed_over, setup,

@@ -75,7 +75,7 @@ static void answer(struct daemon *daemon, struct control_request *request, const
 		       daemon->result ? json_loads(daemon->result, 0, NULL) : NULL);
 }
 
-#define COMMANDS(X) X(status) X(drain) X(undrain) X(where) X(events) X(reload) X(unload) X(version)
+#define COMMANDS(X) X(status) X(drain) X(undrain) X(mode) X(where) X(events) X(reload) X(unload) X(version)
 #define X(name)                                                                                                        \
 	static void run_##name(struct control_request *request, json_t *arguments, void *context)                      \
 	{                                                                                                              \
@@ -274,6 +274,9 @@ static void test_usage__faults_end_with_2_and_ask_nothing(void **state)
 		"drain a --deadline 5h",
 		"drain a --deadline 0s",
 		"undrain",
+		"mode",
+		"mode a b",
+		"mode active-standby --active",
 		"reload now",
 		"events -n x",
 		"events -n -1",
@@ -453,6 +456,24 @@ static void test_undrain__names_its_target(void **state)
 	assert_string_equal(daemon->out, "hq-0 is active\n");
 }
 
+static void test_mode__hands_on_what_was_asked_and_names_the_order(void **state)
+{
+	struct daemon *daemon = *state;
+
+	daemon->result = "{\"mode\":\"active-active\",\"mode_by\":\"file\"}";
+	assert_run(daemon, "mode active-active", 0);
+	assert_string_equal(daemon->command, "mode");
+	assert_string_equal(daemon->arguments, "{\"mode\":\"active-active\"}");
+	assert_string_equal(daemon->out, "mode is active-active\n");
+	daemon->result = "{\"mode\":\"active-standby\",\"mode_by\":\"hand\",\"mode_file\":\"active-active\","
+			 "\"order\":[\"in1\",\"in0\"],\"preempt\":true}";
+	assert_run(daemon, "mode active-standby --active in1", 0);
+	assert_string_equal(daemon->arguments, "{\"active\":\"in1\",\"mode\":\"active-standby\"}");
+	assert_string_equal(daemon->out, "mode is active-standby: in1, in0\n");
+	assert_run(daemon, "mode active-standby -j", 0);
+	assert_json(daemon->out, daemon->result);
+}
+
 static void test_where__takes_every_form_of_address(void **state)
 {
 	static const char *const forms[][2] = {
@@ -621,6 +642,29 @@ static void test_status__of_one_name_prints_no_empty_tables(void **state)
 	assert_string_equal(daemon->out, "GATEWAY  MODE  STATE\ng        m     down\n");
 }
 
+static void test_status__tells_a_mode_that_is_not_the_file_s(void **state)
+{
+	struct daemon *daemon = *state;
+
+	daemon->result = "{\"gateway\":{\"name\":\"g\",\"mode\":\"active-standby\",\"mode_by\":\"hand\","
+			 "\"mode_file\":\"active-active\",\"order\":[\"in1\",\"in0\"],\"preempt\":true,"
+			 "\"state\":\"redundant\"}}";
+	assert_run(daemon, "status", 0);
+	assert_string_equal(daemon->out, "GATEWAY  MODE            STATE\n"
+					 "g        active-standby  redundant\n"
+					 "\n"
+					 "mode active-standby was set by hand; the file says active-active\n"
+					 "order of instances: in1, in0\n");
+	daemon->result = "{\"gateway\":{\"name\":\"g\",\"mode\":\"active-standby\",\"mode_by\":\"file\","
+			 "\"order\":[\"in1\",\"in0\"],\"preempt\":false,\"state\":\"redundant\"}}";
+	assert_run(daemon, "status", 0);
+	assert_contains(daemon->out, "redundant\n\norder of instances: in1, in0; none preempts\n");
+	daemon->result = "{\"gateway\":{\"name\":\"g\",\"mode\":\"active-standby\",\"mode_by\":\"file\","
+			 "\"order\":[\"in0\",\"in1\"],\"preempt\":true,\"state\":\"redundant\"}}";
+	assert_run(daemon, "status", 0);
+	assert_string_equal(daemon->out, "GATEWAY  MODE            STATE\ng        active-standby  redundant\n");
+}
+
 static void test_unload__says_that_it_is_done(void **state)
 {
 	struct daemon *daemon = *state;
@@ -679,6 +723,7 @@ int main(void)
 		T(test_drain__hands_its_options_on),
 		T(test_drain__shows_how_it_goes),
 		T(test_undrain__names_its_target),
+		T(test_mode__hands_on_what_was_asked_and_names_the_order),
 		T(test_where__takes_every_form_of_address),
 		T(test_where__says_why),
 		T(test_events__prints_what_was),
@@ -688,6 +733,7 @@ int main(void)
 		T(test_version__needs_no_daemon),
 		T(test_status__prints_aligned_tables),
 		T(test_status__of_one_name_prints_no_empty_tables),
+		T(test_status__tells_a_mode_that_is_not_the_file_s),
 		T(test_unload__says_that_it_is_done),
 		T(test_check__is_aa_steerd_s_output_and_exit_code),
 	};
