@@ -9,7 +9,7 @@ _aa_steer_names() # instances, connections and tunnels: what stands between the 
 
 _aa_steer()
 {
-	local commands="check status drain undrain mode where events reload unload version"
+	local commands="check status drain undrain reset mode where events reload unload version"
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
 	local -a gateway=()
 
@@ -39,6 +39,7 @@ _aa_steer()
 	:-*) words="--json --gateway --help" ;;
 	:*) words=$commands ;;
 	drain:-*) words="--now --wait --deadline --force --json --gateway --help" ;;
+	reset:-*) words="--all --now --deadline --force --json --gateway --help" ;;
 	mode:-*) words="--active --json --gateway --help" ;;
 	events:-*) words="--follow --last --json --gateway --help" ;;
 	*:-*) words="--json --gateway --help" ;;
@@ -46,7 +47,7 @@ _aa_steer()
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 		;;
-	status:* | drain:* | undrain:*) words=$(_aa_steer_names "${gateway[@]}") ;;
+	status:* | drain:* | undrain:* | reset:*) words=$(_aa_steer_names "${gateway[@]}") ;;
 	mode:*) words="active-active active-standby" ;;
 	where:*) [ "$previous" = where ] && words="tcp udp sctp icmp icmp6" || return ;;
 	*) return ;;

@@ -93,6 +93,21 @@ static int target_set_out(struct steerd *steerd, const struct target *target, bo
 	return 0;
 }
 
+int commands_set_out(struct steerd *steerd, struct model_instance *instance, bool out)
+{
+	struct target target = {.instance = instance, .unit = &instance->unit};
+
+	return target_set_out(steerd, &target, out);
+}
+
+void commands_silence(struct steerd *steerd, struct model_instance *instance)
+{
+	struct target target = {.instance = instance, .unit = &instance->unit};
+
+	target_silence(steerd, &target, true);
+	target_judge(steerd, &target);
+}
+
 static void waiter_free(struct waiter *waiter)
 {
 	struct waiter **at = &waiter->steerd->waiters;
@@ -148,6 +163,13 @@ static uint64_t target_rx_pps(const struct steerd *steerd, const struct target *
 			pps += tunnel->rate.rx_packets;
 	}
 	return pps;
+}
+
+uint64_t commands_rx_pps(const struct steerd *steerd, struct model_instance *instance)
+{
+	struct target target = {.instance = instance, .unit = &instance->unit};
+
+	return target_rx_pps(steerd, &target);
 }
 
 static uint64_t waiter_next_ns(const struct waiter *waiter)
@@ -267,6 +289,12 @@ static void run_undrain(struct control_request *request, json_t *arguments, void
 	target = target_find(steerd, name);
 	if (!target.unit) {
 		control_fail(request, EXIT_FAILED, "no instance or tunnel is called '%s'", name);
+		return;
+	}
+	if (reset_holds(steerd, target.instance)) {
+		control_fail(request, EXIT_REFUSED,
+			     "refused: %s is being reset, and is put back when that is done; see aa-steer events",
+			     name);
 		return;
 	}
 	if (target.unit->facts.admin_out)
@@ -448,11 +476,10 @@ static void run_unload(struct control_request *request, json_t *arguments, void 
 }
 
 const struct control_command commands_table[] = {
-	{"status", false, run_status}, {"where", false, run_where},
-	{"events", false, run_events}, {"version", false, run_version},
-	{"drain", true, run_drain},    {"undrain", true, run_undrain},
-	{"reload", true, run_reload},  {"unload", true, run_unload},
-	{"mode", true, mode_run},      {NULL, false, NULL},
+	{"status", false, run_status},	 {"where", false, run_where},  {"events", false, run_events},
+	{"version", false, run_version}, {"drain", true, run_drain},   {"undrain", true, run_undrain},
+	{"reload", true, run_reload},	 {"unload", true, run_unload}, {"mode", true, mode_run},
+	{"reset", true, reset_run},	 {NULL, false, NULL},
 };
 
 void commands_close(struct steerd *steerd)

@@ -15,7 +15,8 @@
 #include "config_reader.h"
 #include "config_values.h"
 
-#define FILE_BYTES_MAX (64u << 20)
+#define FILE_BYTES_MAX	(64u << 20)
+#define RESET_BYTES_MAX 1024u
 
 static void read_name(struct config_reader *reader, const yaml_node_t *node, char *name)
 {
@@ -162,11 +163,31 @@ static void instance_dev(struct config_reader *reader, const yaml_node_t *node, 
 	read_device(reader, node, ((struct config_instance *)target)->dev);
 }
 
+static void instance_reset(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	const char *text = config_reader_scalar(reader, node);
+	struct config_instance *instance = target;
+
+	if (!text)
+		return;
+	if (!*text || strlen(text) > RESET_BYTES_MAX) {
+		config_reader_fault(reader, node, "a shell command of 1..%u bytes is wanted", RESET_BYTES_MAX);
+		return;
+	}
+	instance->reset = strdup(text);
+	if (!instance->reset)
+		reader->out_of_memory = true;
+}
+
 static void instance_read(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
 	static const struct config_field fields[] = {
-		{"name", true, instance_name}, {"public", true, instance_public},	   {"via", false, instance_via},
-		{"dev", false, instance_dev},  {"probe", false, config_probe_of_instance},
+		{"name", true, instance_name},
+		{"public", true, instance_public},
+		{"via", false, instance_via},
+		{"dev", false, instance_dev},
+		{"probe", false, config_probe_of_instance},
+		{"reset", false, instance_reset},
 	};
 	struct config_instance *instance = target;
 
@@ -534,6 +555,8 @@ void config_free(struct config *config)
 		free(config->connections[c].tunnels);
 	}
 	free(config->connections);
+	for (size_t i = 0; i < config->instance_count; i++)
+		free(config->instances[i].reset);
 	free(config->instances);
 	free(config);
 }

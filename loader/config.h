@@ -53,6 +53,7 @@ struct config_instance {
 	struct config_address via; /* remote only: its next hop ... */
 	char dev[IFNAMSIZ];	   /* ... behind this NIC */
 	struct config_probe probe; /* remote only */
+	char *reset;		   /* shell command that restarts it; NULL: none; owned by the config */
 	unsigned line;
 };
 

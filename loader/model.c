@@ -429,6 +429,7 @@ void model_inherit(struct model *model, const struct model *older)
 		tunnel->sa_back_ns = from->sa_back_ns;
 		tunnel->unit.facts.sa_missing = from->unit.facts.sa_missing;
 		tunnel->usable = from->usable;
+		tunnel->awaited = from->awaited;
 		tunnel->instance->tunnels_usable += from->usable;
 		tunnel->seen = from->seen;
 		tunnel->has_ticked = from->has_ticked;

@@ -69,6 +69,7 @@ struct model_tunnel {
 	uint32_t if_id;		/* of an xfrm device; 0: SAs are not its matter */
 	uint64_t sa_back_ns;	/* monotonic: when its set of SAs last came or went */
 	bool usable;		/* decided: a flow can take it now */
+	bool awaited;		/* its instance is being reset, and it was usable before: reset.c waits for it */
 	struct counters seen;	/* at the last sample */
 	bool has_ticked;	/* a tick saw it: there is something to compare with */
 	struct counters ticked; /* at the last tick */

@@ -366,6 +366,7 @@ void steerd_stop(struct steerd *steerd)
 {
 	if (!steerd)
 		return;
+	reset_close(steerd);
 	commands_close(steerd);
 	mode_close(steerd);
 	control_close(steerd->control);

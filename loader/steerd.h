@@ -75,6 +75,7 @@ struct steerd {
 	bool routes_stale;	    /* settle has routes to apply */
 	struct waiter *waiters;	    /* drain --wait: commands.c */
 	struct follower *followers; /* events -f: commands.c */
+	struct reset *reset;	    /* reset.c: NULL unless one runs */
 	sd_event_source *yielding;  /* mode.c: NULL unless an instance is about to stay behind */
 };
 
@@ -166,9 +167,21 @@ void failsafe_mark_tunnel(struct steerd *steerd, const struct model_tunnel *tunn
 /* commands.c. commands_reload() serves SIGHUP too, with request NULL. */
 int commands_reload(struct steerd *steerd, struct control_request *request);
 extern const struct control_command commands_table[];
+/* For reset.c, as drain and undrain do: on disk, then in the maps. Returns 0, or -errno and nothing changed. */
+int commands_set_out(struct steerd *steerd, struct model_instance *instance, bool out);
+/* What still comes in of one that is out does not count from now on. */
+void commands_silence(struct steerd *steerd, struct model_instance *instance);
+uint64_t commands_rx_pps(const struct steerd *steerd, struct model_instance *instance);
 void commands_settled(struct steerd *steerd);
 void commands_event(json_t *event, void *steerd);
 void commands_close(struct steerd *steerd);
+
+/* reset.c */
+void reset_run(struct control_request *request, json_t *arguments, void *steerd);
+/* Is this instance (NULL: none) being reset? */
+bool reset_holds(const struct steerd *steerd, const struct model_instance *instance);
+/* The daemon ends: tells what is left undone. */
+void reset_close(struct steerd *steerd);
 
 /* report.c: results as the contract's JSON. name NULL: everything; NULL is returned where nothing bears the name. */
 json_t *report_status(struct steerd *steerd, const char *name);

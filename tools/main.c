@@ -21,6 +21,13 @@ static const struct tool tools[] = {
 	 "  --force       even if that leaves a connection with no usable tunnel\n",
 	 drain_main},
 	{"undrain", "NAME", "Put an instance or a tunnel back.", NULL, undrain_main},
+	{"reset", "NAME | --all [--now] [--deadline T] [--force]", "Drain an instance, restart it, and put it back.",
+	 "The instance's reset command from the configuration is run in between.\n"
+	 "  --all         every instance, one after the other\n"
+	 "  --now         do not wait for the peer to stop sending\n"
+	 "  --deadline T  each instance must be done within T (us ms s m), 5m unless given; else exit code 4\n"
+	 "  --force       even if that leaves a connection with no usable tunnel meanwhile\n",
+	 reset_main},
 	{"mode", "active-active | active-standby [--active NAME]", "Change the mode with traffic running.",
 	 "  --active NAME  this instance carries everything for as long as it is usable\n"
 	 "It holds over restarts, until the mode in the file changes, or the file's own mode is given here.\n",

@@ -103,6 +103,7 @@ int drain_main(struct tool_call *call);
 int events_main(struct tool_call *call);
 int mode_main(struct tool_call *call);
 int reload_main(struct tool_call *call);
+int reset_main(struct tool_call *call);
 int status_main(struct tool_call *call);
 int undrain_main(struct tool_call *call);
 int unload_main(struct tool_call *call);

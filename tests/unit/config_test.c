@@ -91,6 +91,8 @@ static void config_write(FILE *file, const struct config *config)
 			fprintf(file, "    via: '%s'\n    dev: %s\n", config_address_text(&instance->via, text),
 				instance->dev);
 		probe_write(file, &instance->probe, 4);
+		if (instance->reset)
+			fprintf(file, "    reset: '%s'\n", instance->reset);
 	}
 	fprintf(file, "connections:%s\n", config->connection_count ? "" : " []");
 	for (size_t c = 0; c < config->connection_count; c++) {

@@ -75,7 +75,7 @@ static void answer(struct daemon *daemon, struct control_request *request, const
 		       daemon->result ? json_loads(daemon->result, 0, NULL) : NULL);
 }
 
-#define COMMANDS(X) X(status) X(drain) X(undrain) X(mode) X(where) X(events) X(reload) X(unload) X(version)
+#define COMMANDS(X) X(status) X(drain) X(undrain) X(mode) X(reset) X(where) X(events) X(reload) X(unload) X(version)
 #define X(name)                                                                                                        \
 	static void run_##name(struct control_request *request, json_t *arguments, void *context)                      \
 	{                                                                                                              \
@@ -274,6 +274,10 @@ static void test_usage__faults_end_with_2_and_ask_nothing(void **state)
 		"drain a --deadline 5h",
 		"drain a --deadline 0s",
 		"undrain",
+		"reset",
+		"reset in0 in1",
+		"reset --all in0",
+		"reset in0 --deadline 5h",
 		"mode",
 		"mode a b",
 		"mode active-standby --active",
@@ -454,6 +458,42 @@ static void test_undrain__names_its_target(void **state)
 	assert_string_equal(daemon->command, "undrain");
 	assert_string_equal(daemon->arguments, "{\"name\":\"hq-0\"}");
 	assert_string_equal(daemon->out, "hq-0 is active\n");
+}
+
+static void test_reset__hands_its_options_on(void **state)
+{
+	struct daemon *daemon = *state;
+
+	daemon->result = "{\"reset\":[\"in0\"]}";
+	assert_run(daemon, "reset in0", 0);
+	assert_string_equal(daemon->command, "reset");
+	assert_string_equal(daemon->arguments, "{\"all\":false,\"force\":false,\"name\":\"in0\",\"now\":false}");
+	assert_string_equal(daemon->out, "");
+	assert_run(daemon, "reset --all --now --force --deadline 2m", 0);
+	assert_string_equal(daemon->arguments, "{\"all\":true,\"deadline_ms\":120000,\"force\":true,\"now\":true}");
+	assert_run(daemon, "reset in0 -j", 0);
+	assert_json(daemon->out, daemon->result);
+}
+
+static void test_reset__shows_how_it_goes(void **state)
+{
+	struct daemon *daemon = *state;
+
+	daemon->events[0] = "{\"name\":\"in0\",\"step\":\"drain\",\"state\":\"draining\",\"rx_pps\":1200}";
+	daemon->events[1] = "{\"name\":\"in0\",\"step\":\"command\",\"output\":\"stopping\"}";
+	daemon->events[2] = "{\"name\":\"in0\",\"step\":\"return\",\"reason\":\"hq-0: no SA\"}";
+	daemon->exit_code = 4;
+	daemon->message = "in0 is drained, it is not usable";
+	assert_run(daemon, "reset in0", 4);
+	assert_string_equal(daemon->out, "in0 is draining, 1.2k packets/s still come in\n"
+					 "in0: its reset command runs: stopping\n"
+					 "in0: waiting until it is usable: hq-0: no SA\n");
+	assert_string_equal(daemon->err, "aa-steer: in0 is drained, it is not usable\n");
+	daemon->events[0] = "{\"name\":\"in0\",\"step\":\"done\",\"state\":\"active\"}";
+	daemon->events[1] = NULL;
+	daemon->exit_code = 0;
+	assert_run(daemon, "reset in0", 0);
+	assert_string_equal(daemon->out, "in0 is reset\n");
 }
 
 static void test_mode__hands_on_what_was_asked_and_names_the_order(void **state)
@@ -723,6 +763,8 @@ int main(void)
 		T(test_drain__hands_its_options_on),
 		T(test_drain__shows_how_it_goes),
 		T(test_undrain__names_its_target),
+		T(test_reset__hands_its_options_on),
+		T(test_reset__shows_how_it_goes),
 		T(test_mode__hands_on_what_was_asked_and_names_the_order),
 		T(test_where__takes_every_form_of_address),
 		T(test_where__says_why),
