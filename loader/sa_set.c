@@ -271,6 +271,7 @@ bool sa_set_put(struct sa_set *set, const struct sa *sa)
 		return add_sa(set, sa);
 	kept->generation = set->generation;
 	kept->sa.direction = sa->direction;
+	kept->sa.window_packets = sa->window_packets;
 	changed = kept->outbound != judge(set, sa);
 	set_outbound(kept, judge(set, sa));
 	set_expiry(set, kept, sa->expires_s);
@@ -431,6 +432,17 @@ bool sa_set_expiring(const struct sa_set *set, uint32_t if_id)
 	const struct interface *interface = find_interface(set, if_id);
 
 	return interface && interface->expiring;
+}
+
+uint32_t sa_set_window(const struct sa_set *set, uint32_t if_id)
+{
+	const struct interface *interface = find_interface(set, if_id);
+	uint32_t window_packets = SA_NO_WINDOW;
+
+	for (const struct kept_sa *kept = interface ? interface->sas : NULL; kept; kept = kept->sibling)
+		if (!kept->outbound && kept->sa.window_packets < window_packets)
+			window_packets = kept->sa.window_packets;
+	return window_packets;
 }
 
 int sa_set_new(sa_set_is_own_fn *is_own, sa_set_changed_fn *changed, sa_set_expiring_fn *expiring, void *context,

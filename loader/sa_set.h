@@ -23,6 +23,8 @@
 #define SA_NEVER    UINT64_MAX
 #define SA_LEAVE_NS (2 * NS_PER_SECOND)
 
+#define SA_NO_WINDOW UINT32_MAX
+
 struct sa_id {
 	struct config_address destination;
 	uint32_t spi;	     /* network order, as compared only */
@@ -38,6 +40,7 @@ struct sa {
 	uint32_t if_id;
 	enum sa_direction direction; /* as the kernel tells it (Linux 6.10); else by who owns the destination */
 	uint64_t expires_s;	     /* wall clock: its hard limit in time; SA_NEVER without */
+	uint32_t window_packets;     /* replay window; 0: replays are not looked for */
 };
 
 struct sa_set;
@@ -77,5 +80,8 @@ void sa_set_expire(struct sa_set *set);
 
 bool sa_set_present(const struct sa_set *set, uint32_t if_id);
 bool sa_set_expiring(const struct sa_set *set, uint32_t if_id);
+
+/* The smallest replay window of its inbound SAs, in packets; SA_NO_WINDOW without any. */
+uint32_t sa_set_window(const struct sa_set *set, uint32_t if_id);
 
 #endif

@@ -189,6 +189,11 @@ bool sas_expiring(const struct sas *sas, uint32_t if_id)
 	return sa_set_expiring(sas->set, if_id);
 }
 
+uint32_t sas_window(const struct sas *sas, uint32_t if_id)
+{
+	return sa_set_window(sas->set, if_id);
+}
+
 void sas_recheck(struct sas *sas)
 {
 	read_clocks(sas);

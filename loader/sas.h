@@ -36,6 +36,8 @@ void sas_close(struct sas *sas);
 
 bool sas_present(const struct sas *sas, uint32_t if_id);
 bool sas_expiring(const struct sas *sas, uint32_t if_id);
+/* The smallest replay window of its inbound SAs, in packets; SA_NO_WINDOW (sa_set.h) without any. */
+uint32_t sas_window(const struct sas *sas, uint32_t if_id);
 
 /* The box's own addresses changed: judge directions anew. */
 void sas_recheck(struct sas *sas);

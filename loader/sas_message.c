@@ -25,6 +25,7 @@ struct sa_parse {
 static int parse_sa_attribute(const struct nlattr *attribute, void *data)
 {
 	struct sa_parse *parse = data;
+	struct xfrm_replay_state_esn replay;
 	struct xfrm_mark mark;
 
 	switch (mnl_attr_get_type(attribute)) {
@@ -44,6 +45,12 @@ static int parse_sa_attribute(const struct nlattr *attribute, void *data)
 		memcpy(&mark, mnl_attr_get_payload(attribute), sizeof(mark));
 		parse->sa.id.mark_value = mark.v;
 		parse->sa.id.mark_mask = mark.m;
+		break;
+	case XFRMA_REPLAY_ESN_VAL: /* windows that the header's one byte is too small for stand here */
+		if (!nl_attr_fits(attribute, sizeof(replay)))
+			break;
+		memcpy(&replay, mnl_attr_get_payload(attribute), sizeof(replay));
+		parse->sa.window_packets = replay.replay_window;
 		break;
 	case ATTRIBUTE_SA_DIR:
 		if (!nl_attr_fits(attribute, sizeof(uint8_t)))
@@ -124,6 +131,8 @@ static int parse_state(const struct nlmsghdr *message, struct sa_message *ret_me
 	if (message->nlmsg_type == XFRM_MSG_UPDSA && !parse.sa.if_id && !larval)
 		ret_message->event = SA_UPDATED;
 	parse.sa.expires_s = hard_expiry(&info);
+	if (info.replay_window > parse.sa.window_packets)
+		parse.sa.window_packets = info.replay_window;
 	ret_message->sa = parse.sa;
 	return 0;
 }

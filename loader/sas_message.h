@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * XFRM messages -> what they say of one SA. Pure. Reads identity, if_id, limits in time and the mere presence of an
- * algorithm; no key is copied.
+ * XFRM messages -> what they say of one SA. Pure. Reads identity, if_id, limits in time, replay window and the mere
+ * presence of an algorithm; no key is copied.
  *
  * Called by sas.c, by tests and by the fuzzer.
  */

@@ -110,7 +110,9 @@ struct text_sa {
 	uint32_t spi; /* host order; 0: larval */
 	uint32_t if_id;
 	uint32_t mark;
-	uint8_t direction; /* XFRMA_SA_DIR; 0: an older kernel */
+	uint8_t direction;    /* XFRMA_SA_DIR; 0: an older kernel */
+	uint8_t window;	      /* of the header */
+	uint32_t wide_window; /* XFRMA_REPLAY_ESN_VAL; 0: without */
 	bool no_algorithm;
 	uint8_t protocol;	      /* 0: ESP */
 	uint64_t added_s, life_s;     /* wall clock, hard limit from then on; 0: none */
@@ -132,6 +134,7 @@ static void fill_info(struct xfrm_usersa_info *info, const struct text_sa *sa)
 	info->id.proto = sa->protocol ? sa->protocol : IPPROTO_ESP;
 	fill_address(&info->id.daddr, sa->destination);
 	fill_address(&info->saddr, sa->source);
+	info->replay_window = sa->window;
 	info->lft.hard_byte_limit = info->lft.hard_packet_limit = XFRM_INF;
 	info->curlft.add_time = sa->added_s;
 	info->curlft.use_time = sa->used_s;
@@ -142,6 +145,7 @@ static void fill_info(struct xfrm_usersa_info *info, const struct text_sa *sa)
 static void put_attributes(struct nlmsghdr *header, const struct text_sa *sa)
 {
 	struct xfrm_mark mark = {.v = sa->mark, .m = UINT32_MAX};
+	struct xfrm_replay_state_esn replay = {.replay_window = sa->wide_window};
 	uint8_t algorithm[sizeof(struct xfrm_algo_aead) + 20] = "rfc4106(gcm(aes))";
 
 	if (!sa->no_algorithm)
@@ -150,6 +154,8 @@ static void put_attributes(struct nlmsghdr *header, const struct text_sa *sa)
 		mnl_attr_put(header, XFRMA_MARK, sizeof(mark), &mark);
 	if (sa->if_id)
 		mnl_attr_put_u32(header, XFRMA_IF_ID, sa->if_id);
+	if (sa->wide_window)
+		mnl_attr_put(header, XFRMA_REPLAY_ESN_VAL, sizeof(replay), &replay);
 	if (sa->direction)
 		mnl_attr_put_u8(header, ATTRIBUTE_SA_DIR, sa->direction);
 }
@@ -899,6 +905,29 @@ static void test_sas__random_messages_agree_with_a_reference(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void test_window__is_the_smallest_of_inbound_sas(void **state)
+{
+	struct fixture *fixture = *state;
+	struct text_sa in = {PEER, BOX, 0x100, .if_id = 1, .window = 32};
+
+	assert_int_equal(sa_set_window(fixture->set, 1), SA_NO_WINDOW);
+	newsa(fixture, &(struct text_sa){BOX, PEER, 0x200, .if_id = 1});
+	assert_int_equal(sa_set_window(fixture->set, 1), SA_NO_WINDOW);
+	updsa(fixture, &(struct text_sa){PEER, BOX, 0x101, .if_id = 1, .wide_window = 1024});
+	assert_int_equal(sa_set_window(fixture->set, 1), 1024);
+	updsa(fixture, &in);
+	assert_int_equal(sa_set_window(fixture->set, 1), 32);
+	assert_int_equal(sa_set_window(fixture->set, 2), SA_NO_WINDOW);
+	in.window = 64;
+	newsa(fixture, &in);
+	assert_int_equal(sa_set_window(fixture->set, 1), 64);
+	updsa(fixture, &(struct text_sa){PEER, BOX, 0x102, .if_id = 1});
+	assert_int_equal(sa_set_window(fixture->set, 1), 0);
+	delsa(fixture, &(struct text_sa){PEER, BOX, 0x102, .if_id = 1});
+	delsa(fixture, &in);
+	assert_int_equal(sa_set_window(fixture->set, 1), 1024);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -935,6 +964,7 @@ int main(void)
 		TEST(test_parse__short_and_foreign_messages_are_refused),
 		TEST(test_parse__short_attributes_are_passed_over),
 		TEST(test_sas__random_messages_agree_with_a_reference),
+		TEST(test_window__is_the_smallest_of_inbound_sas),
 	};
 
 	return cmocka_run_group_tests_name("sas", tests, NULL, NULL);
