@@ -136,26 +136,49 @@ static int handle_dump_datagram(const uint8_t *buffer, int bytes, nl_message_fn 
 	return 0;
 }
 
-int nl_dump(int protocol, nl_dump_request_fn *build, nl_message_fn *message, void *context)
+int nl_dump_begin(int protocol, nl_dump_request_fn *build, struct nl_dump *dump)
 {
-	struct mnl_socket *nl;
-	uint8_t *buffer;
-	bool multicast;
-	ssize_t bytes;
-	int result;
+	int result = nl_open(protocol, &dump->socket);
 
-	result = nl_open(protocol, &nl);
 	if (result < 0)
 		return result;
-	buffer = malloc(NL_RECEIVE_BYTES);
-	result = buffer ? nl_send_dump(nl, build, 1) : -ENOMEM;
-	while (result == 0) {
-		bytes = nl_receive(nl, buffer, 0, &multicast);
-		result = bytes < 0 ? (int)bytes : handle_dump_datagram(buffer, bytes, message, context);
-	}
-	free(buffer);
-	mnl_socket_close(nl);
-	return result > 0 ? 0 : result;
+	dump->buffer = malloc(NL_RECEIVE_BYTES);
+	result = dump->buffer ? nl_send_dump(dump->socket, build, 1) : -ENOMEM;
+	if (result < 0)
+		nl_dump_end(dump);
+	return result;
+}
+
+int nl_dump_step(struct nl_dump *dump, nl_message_fn *message, void *context)
+{
+	bool multicast;
+	ssize_t bytes = nl_receive(dump->socket, dump->buffer, 0, &multicast);
+	int result = bytes < 0 ? (int)bytes : handle_dump_datagram(dump->buffer, bytes, message, context);
+
+	return result < 0 ? result : !result;
+}
+
+void nl_dump_end(struct nl_dump *dump)
+{
+	if (!dump->socket)
+		return;
+	free(dump->buffer);
+	mnl_socket_close(dump->socket);
+	*dump = (struct nl_dump){0};
+}
+
+int nl_dump(int protocol, nl_dump_request_fn *build, nl_message_fn *message, void *context)
+{
+	struct nl_dump dump = {0};
+	int result = nl_dump_begin(protocol, build, &dump);
+
+	if (result < 0)
+		return result;
+	do
+		result = nl_dump_step(&dump, message, context);
+	while (result > 0);
+	nl_dump_end(&dump);
+	return result;
 }
 
 /* Returns 1 when the verdict has come, 0 when more is to come, or -errno. */

@@ -3,7 +3,8 @@
  * Netlink sockets: what libmnl leaves to its callers. Opens one with buffers fit for bursts, receives only what the
  * kernel itself sent, and runs a dump to its end.
  *
- * Context: any thread; nothing here is shared. Called by nl_watch, nl_requests and netfilter.
+ * Context: any thread; nothing here is shared. Called by nl_watch, nl_requests, netfilter
+ * and audit_gather.
  */
 #ifndef LOADER_NL_H
 #define LOADER_NL_H
@@ -33,6 +34,22 @@ ssize_t nl_receive(struct mnl_socket *socket, uint8_t buffer[NL_RECEIVE_BYTES], 
 
 /* Sends a dump request built by build(). Returns 0 or -errno. */
 int nl_send_dump(struct mnl_socket *socket, nl_dump_request_fn *build, uint32_t sequence);
+
+/* A dump on a socket of its own; zero-initialised. */
+struct nl_dump {
+	struct mnl_socket *socket; /* NULL: none is under way */
+	uint8_t *buffer;
+};
+
+/*
+ * A dump in pieces, for who must not stand still for all of it: begin, step until that returns no more than 0, end. The
+ * kernel makes each piece, of up to 32 KiB, while it is asked for, so no step waits for anybody. begin: 0 or -errno,
+ * and then there is nothing to end. step: 1 while more is to come, 0 at the end, -EAGAIN if the table changed
+ * meanwhile, or -errno.
+ */
+int nl_dump_begin(int protocol, nl_dump_request_fn *build, struct nl_dump *dump);
+int nl_dump_step(struct nl_dump *dump, nl_message_fn *message, void *context);
+void nl_dump_end(struct nl_dump *dump);
 
 /* A dump on a socket of its own, from request to end. Returns 0; -EAGAIN if the table changed meanwhile; -errno. */
 int nl_dump(int protocol, nl_dump_request_fn *build, nl_message_fn *message, void *context);

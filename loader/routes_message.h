@@ -2,7 +2,8 @@
 /*
  * Routes, nexthop objects and rules as rtnetlink messages, both ways. Pure.
  *
- * Called by routes_sync.c (requests), routes_watch.c (what the kernel says), by tests and by the fuzzer.
+ * Called by routes_sync.c (requests), routes_watch.c (what the kernel says), audit_gather.c (questions), by tests and
+ * by the fuzzer.
  */
 #ifndef LOADER_ROUTES_MESSAGE_H
 #define LOADER_ROUTES_MESSAGE_H
@@ -58,6 +59,15 @@ struct rule_message {
 int routes_message_parse_route(const struct nlmsghdr *message, struct route_message *ret_route);
 int routes_message_parse_nexthop(const struct nlmsghdr *message, struct nexthop_message *ret_nexthop);
 int routes_message_parse_rule(const struct nlmsghdr *message, struct rule_message *ret_rule);
+
+/*
+ * Asks which route the kernel takes to an address, for the box's own packets (RTM_GETROUTE, all next hops). The answer
+ * is an error where there is none. routes_message_devices() calls each() for the device of every next hop of it;
+ * returns 0 or -EBADMSG.
+ */
+typedef void routes_message_device_fn(int ifindex, void *context);
+void routes_message_put_question(struct nlmsghdr *header, const struct config_address *address);
+int routes_message_devices(const struct nlmsghdr *message, routes_message_device_fn *each, void *context);
 
 /* Payloads behind a header that has its type already: RTM_NEW* or RTM_DEL*. */
 void routes_message_put_route(struct nlmsghdr *header, const struct route_message *route);

@@ -336,6 +336,76 @@ static void test_rule__reads_what_it_writes(void **state)
 	}
 }
 
+struct devices {
+	int ifindex[4];
+	size_t count;
+};
+
+static void note_device(int ifindex, void *context)
+{
+	struct devices *devices = context;
+
+	assert_true(devices->count < 4);
+	devices->ifindex[devices->count++] = ifindex;
+}
+
+static struct nlmsghdr *begin_route(void)
+{
+	struct nlmsghdr *header = begin(RTM_NEWROUTE);
+	struct rtmsg *body = mnl_nlmsg_put_extra_header(header, sizeof(*body));
+
+	body->rtm_family = AF_INET;
+	return header;
+}
+
+static void test_route__device_of_its_one_next_hop(void **state)
+{
+	struct nlmsghdr *header = begin_route();
+	struct devices devices = {0};
+
+	(void)state;
+	mnl_attr_put_u32(header, RTA_OIF, 7);
+	assert_int_equal(routes_message_devices(header, note_device, &devices), 0);
+	assert_int_equal(devices.count, 1);
+	assert_int_equal(devices.ifindex[0], 7);
+}
+
+/* Next hops have attributes of their own, and lengths that may lie. */
+static void test_route__devices_of_all_next_hops(void **state)
+{
+	static const uint32_t gateway = 0x0100000a;
+	struct nlmsghdr *header = begin_route();
+	struct nlattr *hops = mnl_attr_nest_start(header, RTA_MULTIPATH);
+	struct rtnexthop *hop = (void *)(buffer + header->nlmsg_len);
+	struct devices devices = {0};
+
+	(void)state;
+	hop->rtnh_ifindex = 7;
+	header->nlmsg_len += sizeof(*hop);
+	mnl_attr_put(header, RTA_GATEWAY, sizeof(gateway), &gateway);
+	hop->rtnh_len = sizeof(*hop) + MNL_ATTR_HDRLEN + sizeof(gateway);
+	hop = (void *)(buffer + header->nlmsg_len);
+	hop->rtnh_ifindex = 8;
+	hop->rtnh_len = sizeof(*hop);
+	header->nlmsg_len += sizeof(*hop);
+	mnl_attr_nest_end(header, hops);
+	assert_int_equal(routes_message_devices(header, note_device, &devices), 0);
+	assert_int_equal(devices.count, 2);
+	assert_int_equal(devices.ifindex[0], 7);
+	assert_int_equal(devices.ifindex[1], 8);
+
+	devices.count = 0;
+	hop->rtnh_len = sizeof(*hop) + 1;
+	assert_int_equal(routes_message_devices(header, note_device, &devices), 0);
+	assert_int_equal(devices.count, 1);
+	hop->rtnh_len = 0;
+	devices.count = 0;
+	assert_int_equal(routes_message_devices(header, note_device, &devices), 0);
+	assert_int_equal(devices.count, 1);
+	header->nlmsg_len = NLMSG_HDRLEN + 2;
+	assert_int_equal(routes_message_devices(header, note_device, &devices), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +422,8 @@ int main(void)
 		cmocka_unit_test(test_route__reads_what_it_writes),
 		cmocka_unit_test(test_nexthop__reads_what_it_writes),
 		cmocka_unit_test(test_rule__reads_what_it_writes),
+		cmocka_unit_test(test_route__device_of_its_one_next_hop),
+		cmocka_unit_test(test_route__devices_of_all_next_hops),
 	};
 
 	return cmocka_run_group_tests_name("netlink messages", tests, NULL, NULL);
