@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Forward chains by nfnetlink. See netfilter.h.
+ * Chains as nfnetlink messages. See netfilter.h.
  *
  * A chain's use count tells whether it holds rules: nothing can jump to a base chain, so all that uses one are its own.
  */
@@ -15,8 +15,6 @@
 
 #include "nl.h"
 
-#define DUMP_ATTEMPTS 4 /* while somebody else is changing rules */
-
 struct chain {
 	bool is_base;
 	uint32_t hook; /* NF_INET_* */
@@ -24,7 +22,7 @@ struct chain {
 	uint32_t policy; /* NF_ACCEPT, NF_DROP */
 };
 
-static uint32_t get_u32(const struct nlattr *attribute)
+static uint32_t get_be32(const struct nlattr *attribute)
 {
 	return nl_attr_fits(attribute, sizeof(uint32_t)) ? ntohl(mnl_attr_get_u32(attribute)) : 0;
 }
@@ -35,7 +33,7 @@ static int parse_hook(const struct nlattr *attribute, void *data)
 
 	if (mnl_attr_get_type(attribute) == NFTA_HOOK_HOOKNUM) {
 		chain->is_base = true;
-		chain->hook = get_u32(attribute);
+		chain->hook = get_be32(attribute);
 	}
 	return MNL_CB_OK;
 }
@@ -49,32 +47,30 @@ static int parse_chain(const struct nlattr *attribute, void *data)
 		nl_attr_nested(attribute, parse_hook, chain);
 		break;
 	case NFTA_CHAIN_USE:
-		chain->uses = get_u32(attribute);
+		chain->uses = get_be32(attribute);
 		break;
 	case NFTA_CHAIN_POLICY:
-		chain->policy = get_u32(attribute);
+		chain->policy = get_be32(attribute);
 		break;
 	}
 	return MNL_CB_OK;
 }
 
-static void count_chain(const struct nlmsghdr *message, void *context)
+bool netfilter_chain_acts(const struct nlmsghdr *message)
 {
 	const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
 	struct chain chain = {.policy = NF_ACCEPT};
-	size_t *count = context;
 
 	if (nl_attrs(message, sizeof(*header), parse_chain, &chain) < 0)
-		return;
+		return false;
 	/* Bridges and network devices number their hooks in other ways. */
 	if (header->nfgen_family != NFPROTO_IPV4 && header->nfgen_family != NFPROTO_IPV6 &&
 	    header->nfgen_family != NFPROTO_INET)
-		return;
-	if (chain.is_base && chain.hook == NF_INET_FORWARD && (chain.uses > 0 || chain.policy != NF_ACCEPT))
-		(*count)++;
+		return false;
+	return chain.is_base && chain.hook == NF_INET_FORWARD && (chain.uses > 0 || chain.policy != NF_ACCEPT);
 }
 
-static void request_chains(struct nlmsghdr *header)
+void netfilter_request_chains(struct nlmsghdr *header)
 {
 	struct nfgenmsg *body = mnl_nlmsg_put_extra_header(header, sizeof(*body));
 
@@ -83,19 +79,7 @@ static void request_chains(struct nlmsghdr *header)
 	body->version = NFNETLINK_V0;
 }
 
-int netfilter_forward_rules(size_t *ret_count)
+bool netfilter_is_absent(int error)
 {
-	size_t count = 0;
-	int attempt, result = -EAGAIN;
-
-	for (attempt = 0; attempt < DUMP_ATTEMPTS && result == -EAGAIN; attempt++) {
-		count = 0;
-		result = nl_dump(NETLINK_NETFILTER, request_chains, count_chain, &count);
-	}
-	/* Without netfilter netlink there is no such protocol, without nftables no such subsystem. */
-	if (result == -EPROTONOSUPPORT || result == -EINVAL)
-		return -EOPNOTSUPP;
-	if (result == 0)
-		*ret_count = count;
-	return result;
+	return error == -EPROTONOSUPPORT || error == -EINVAL;
 }

@@ -3,12 +3,16 @@
  * Arbitrary bytes as a datagram from the kernel, to every reader of netlink messages, and on into the set of SAs. What
  * is read keeps its own limits; what is read of routes can be written and read again.
  */
+#include <arpa/inet.h>
 #include <net/if.h>
 
 #include "../../loader/addresses_message.c"
 #include "../../loader/links_message.c"
 #include "../../loader/neighbours_message.c"
+#include "../../loader/netfilter.c"
 #include "../../loader/nl.c"
+#include "../../loader/policies_message.c"
+#include "../../loader/prefix_index.c"
 #include "../../loader/routes_message.c"
 #include "../../loader/sa_set.c"
 #include "../../loader/sas_message.c"
@@ -72,6 +76,29 @@ static void read_route(const struct nlmsghdr *header)
 	must(memcmp(&again.key, &route.key, sizeof(route.key)) == 0);
 }
 
+static void read_device(int ifindex, void *context)
+{
+	(void)ifindex;
+	must(++*(size_t *)context <= LARGEST / sizeof(struct rtnexthop));
+}
+
+/* What is read of a policy is a network that can be looked for: without host bits. */
+static void read_policy(const struct nlmsghdr *header)
+{
+	struct config_address last;
+	struct policy policy;
+
+	if (policies_message_parse(header, &policy) < 0)
+		return;
+	must(policy.source.is_ipv4 == policy.destination.is_ipv4);
+	last = policy.destination;
+	last.length = 128;
+	must(prefix_holds(&policy.destination, &last));
+	for (unsigned bit = policy.destination.length; bit < 128; bit++)
+		must(!(last.byte[bit / 8] & 0x80 >> bit % 8));
+	policies_message_diverts(&policy);
+}
+
 static void read_message(const struct nlmsghdr *header, struct sa_set *set)
 {
 	struct nexthop_message nexthop;
@@ -79,6 +106,7 @@ static void read_message(const struct nlmsghdr *header, struct sa_set *set)
 	struct rule_message rule;
 	struct own_address own;
 	struct link link;
+	size_t devices = 0;
 	bool usable;
 
 	nl_error(header);
@@ -92,6 +120,9 @@ static void read_message(const struct nlmsghdr *header, struct sa_set *set)
 		must(nexthop.id != 0 && nexthop.member_count <= MAX_MEMBERS);
 	routes_message_parse_rule(header, &rule);
 	read_route(header);
+	routes_message_devices(header, read_device, &devices);
+	read_policy(header);
+	netfilter_chain_acts(header);
 	read_sa(header, set);
 }
 

@@ -20,6 +20,7 @@
 #include "../../loader/links.h"
 #include "../../loader/neighbours.h"
 #include "../../loader/netfilter.h"
+#include "../../loader/nl.h"
 #include "../../loader/sas.h"
 #include "netns.h"
 
@@ -707,26 +708,39 @@ static void test_sas__larval_ones_do_not_count(void **state)
 	assert_int_equal(fixture->changes, 0);
 }
 
+static void count_acting(const struct nlmsghdr *message, void *context)
+{
+	*(size_t *)context += netfilter_chain_acts(message);
+}
+
+/* Forward chains that do something; -1 where the kernel has no nftables. */
+static int acting_chains(void)
+{
+	size_t count = 0;
+	int result = nl_dump(NETLINK_NETFILTER, netfilter_request_chains, count_acting, &count);
+
+	if (netfilter_is_absent(result))
+		return -1;
+	assert_int_equal(result, 0);
+	return (int)count;
+}
+
 static void test_netfilter__counts_forward_chains_that_do_something(void **state)
 {
-	size_t count = 4711;
-	int result = netfilter_forward_rules(&count);
+	int count = acting_chains();
 
 	(void)state;
-	if (result == -EOPNOTSUPP)
+	if (count < 0)
 		skip();
-	assert_int_equal(result, 0);
 	assert_int_equal(count, 0);
 	netns_do("nft add table inet a && nft 'add chain inet a f { type filter hook forward priority 0; }' && "
 		 "nft 'add chain inet a i { type filter hook input priority 0; }' && nft add rule inet a i counter && "
 		 "nft add chain inet a plain && nft add rule inet a plain counter");
-	assert_int_equal(netfilter_forward_rules(&count), 0);
-	assert_int_equal(count, 0);
+	assert_int_equal(acting_chains(), 0);
 	netns_do("nft add rule inet a f counter");
 	netns_do(
 		"nft add table ip6 b && nft 'add chain ip6 b f { type filter hook forward priority 0; policy drop; }'");
-	assert_int_equal(netfilter_forward_rules(&count), 0);
-	assert_int_equal(count, 2);
+	assert_int_equal(acting_chains(), 2);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
