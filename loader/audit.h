@@ -5,8 +5,8 @@
  * wrong and what to do. Reads the box, changes nothing.
  *
  * Two halves: audit_gather.c collects facts about the box; audit_config.c and audit_box.c, pure, judge the file and the
- * facts. `aa-steer check` calls audit(), which needs no daemon and does all at once. A daemon
- * gathers piece by piece.
+ * facts. `aa-steer check` calls audit(), which needs no daemon and does all at once. In the daemon audit_watch.c
+ * gathers piece by piece, and `status` shows what was found.
  */
 #ifndef LOADER_AUDIT_H
 #define LOADER_AUDIT_H

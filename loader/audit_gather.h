@@ -6,7 +6,7 @@
  * are dumped, and the kernel is asked for its route to each prefix where it is the administrator's to set
  * (install-routes: false). Changes nothing.
  *
- * Context: one thread; called by audit.c.
+ * Context: one thread; called by audit.c and audit_watch.c.
  */
 #ifndef LOADER_AUDIT_GATHER_H
 #define LOADER_AUDIT_GATHER_H

@@ -161,6 +161,7 @@ static void swap(struct build *build)
 	steerd->routes_stale = true;
 	steerd_settle(steerd);
 	failsafe_sweep(steerd);
+	audit_watch_generation(steerd);
 }
 
 static int name_keeps(const struct steerd *steerd, const struct config *config, char *error, size_t error_size)

@@ -118,6 +118,14 @@ static json_t *passes_json(const struct steerd *steerd)
 	return json;
 }
 
+/* NULL before the first audit has ended. */
+static json_t *audited_json(const struct steerd *steerd)
+{
+	uint64_t wall_ns = audit_watch_time_ns(steerd);
+
+	return wall_ns ? time_json(wall_ns) : NULL;
+}
+
 static json_t *everything_json(struct steerd *steerd)
 {
 	const struct model *model = steerd->model;
@@ -127,10 +135,12 @@ static json_t *everything_json(struct steerd *steerd)
 		json_array_append_new(instances, instance_json(steerd, &model->instances[i]));
 	for (size_t c = 0; c < model->config->connection_count; c++)
 		json_array_append_new(connections, connection_json(steerd, &model->connections[c], NULL));
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i}", "gateway", gateway_json(steerd), "instances",
-			 instances, "connections", connections, "nics", nics_json(steerd), "drops", drops_json(steerd),
-			 "passes", passes_json(steerd), "probe_rejects", report_probe_rejects(steerd), "route_errors",
-			 steerd->routes ? (int)routes_errors(steerd->routes) : 0);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o*}", "gateway", gateway_json(steerd),
+			 "instances", instances, "connections", connections, "nics", nics_json(steerd), "drops",
+			 drops_json(steerd), "passes", passes_json(steerd), "probe_rejects",
+			 report_probe_rejects(steerd), "route_errors",
+			 steerd->routes ? (int)routes_errors(steerd->routes) : 0, "warnings",
+			 audit_watch_warnings(steerd, NULL), "audited", audited_json(steerd));
 }
 
 json_t *report_status(struct steerd *steerd, const char *name)
@@ -148,7 +158,8 @@ json_t *report_status(struct steerd *steerd, const char *name)
 	tunnel = model_tunnel_by_name(model, name);
 	if (!instance && !connection && !tunnel)
 		return NULL;
-	return json_pack("{s:o, s:o, s:o}", "gateway", gateway_json(steerd), "instances",
+	return json_pack("{s:o, s:o, s:o*, s:o, s:o}", "gateway", gateway_json(steerd), "warnings",
+			 audit_watch_warnings(steerd, name), "audited", audited_json(steerd), "instances",
 			 instance ? json_pack("[o]", instance_json(steerd, instance)) : json_array(), "connections",
 			 connection ? json_pack("[o]", connection_json(steerd, connection, NULL))
 			 : tunnel   ? json_pack("[o]", connection_json(steerd, tunnel->connection, tunnel))

@@ -178,6 +178,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 	drains_watch(steerd, now_ns);
 	facts_sas_held(steerd, now_ns);
 	sessions_watch(steerd);
+	audit_watch_tick(steerd, now_ns);
 	steerd->ticked_ns = now_ns;
 	/* A daemon that stood still makes up for no ticks. */
 	sd_event_source_set_time(source, now_ns / 1000 + TICK_NS / 1000);
@@ -192,6 +193,7 @@ static void on_link_changed(const struct link *link, void *context)
 		return;
 	facts_link_changed(steerd, link);
 	hooks_link_changed(steerd, link);
+	audit_watch_changed(steerd);
 }
 
 static void on_link_removed(const struct link *link, void *context)
@@ -202,6 +204,7 @@ static void on_link_removed(const struct link *link, void *context)
 		return;
 	facts_link_removed(steerd, link);
 	hooks_link_removed(steerd, link);
+	audit_watch_changed(steerd);
 }
 
 static void on_address_changed(const struct own_address *address, bool present, void *context)
@@ -214,6 +217,7 @@ static void on_address_changed(const struct own_address *address, bool present, 
 		return;
 	facts_own_address(steerd, steerd->model, steerd->datapath, address, present);
 	sessions_follow(steerd, address->ifindex);
+	audit_watch_changed(steerd);
 }
 
 static bool is_own_address(const struct config_address *address, void *context)
@@ -326,7 +330,7 @@ static int first_generation(struct steerd *steerd)
 static int everything_open(struct steerd *steerd)
 {
 	return control_start(steerd) ?: state_open(steerd) ?: watchers_open(steerd) ?: timers_open(steerd) ?:
-	       first_generation(steerd);
+	       audit_watch_open(steerd) ?: first_generation(steerd);
 }
 
 /* -EINVAL says that the file is faulty: no restart will help then. */
@@ -369,6 +373,7 @@ void steerd_stop(struct steerd *steerd)
 	reset_close(steerd);
 	commands_close(steerd);
 	mode_close(steerd);
+	audit_watch_close(steerd);
 	control_close(steerd->control);
 	sd_event_source_disable_unref(steerd->settle);
 	sd_event_source_disable_unref(steerd->tick);

@@ -67,6 +67,7 @@ struct steerd {
 	struct admin *admin;
 	struct journal *journal;
 	struct control *control;
+	struct audit_watch *audit;
 	struct judge judge;
 
 	sd_event_source *settle;    /* deferred: states that follow from stores */
@@ -186,6 +187,19 @@ void reset_close(struct steerd *steerd);
 /* report.c: results as the contract's JSON. name NULL: everything; NULL is returned where nothing bears the name. */
 json_t *report_status(struct steerd *steerd, const char *name);
 json_t *report_version(const struct steerd *steerd);
+
+/* audit_watch.c: what is wrong with the configuration or the box, found beside all else. */
+int audit_watch_open(struct steerd *steerd);
+void audit_watch_close(struct steerd *steerd);
+/* Another configuration runs. */
+void audit_watch_generation(struct steerd *steerd);
+/* Interfaces or addresses changed: look again soon. */
+void audit_watch_changed(struct steerd *steerd);
+void audit_watch_tick(struct steerd *steerd, uint64_t now_ns);
+/* Of the latest audit, each as audit.h has it; with a name, only what concerns that. */
+json_t *audit_watch_warnings(const struct steerd *steerd, const char *name);
+/* Wall clock; 0 before the first has ended. */
+uint64_t audit_watch_time_ns(const struct steerd *steerd);
 
 /* report_probe.c */
 /* Of a unit that is probed: its session; else NULL. */

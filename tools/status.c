@@ -286,6 +286,17 @@ static void print_counts(json_t *counts, const struct table_column *column)
 	print_table(table, rows);
 }
 
+/* As check prints them. */
+static void print_warnings(const json_t *warnings)
+{
+	const json_t *warning;
+	size_t i;
+
+	json_array_foreach (warnings, i, warning)
+		printf("%s%s: %s: %s\n", i ? "" : "\n", tool_string(warning, "level"), tool_string(warning, "subject"),
+		       tool_string(warning, "message"));
+}
+
 static void print_status(const json_t *result, const struct tool_call *call)
 {
 	static const struct table_column drops[] = {{"DROPPED", false}, {"PACKETS", true}, {NULL, false}};
@@ -305,6 +316,7 @@ static void print_status(const json_t *result, const struct tool_call *call)
 	print_sender(json_object_get(result, "gateway"));
 	if (number(result, "route_errors"))
 		printf("\n%lld fail-safe routes could not be installed\n", number(result, "route_errors"));
+	print_warnings(json_object_get(result, "warnings"));
 }
 
 int status_main(struct tool_call *call)

@@ -705,6 +705,18 @@ static void test_status__tells_a_mode_that_is_not_the_file_s(void **state)
 	assert_string_equal(daemon->out, "GATEWAY  MODE            STATE\ng        active-standby  redundant\n");
 }
 
+static void test_status__prints_warnings_as_check_does(void **state)
+{
+	struct daemon *daemon = *state;
+
+	daemon->result = "{\"gateway\":{\"name\":\"g\",\"mode\":\"m\",\"state\":\"down\"},\"warnings\":["
+			 "{\"level\":\"warning\",\"subject\":\"hq\",\"message\":\"not redundant\"},"
+			 "{\"level\":\"error\",\"subject\":\"kernel\",\"message\":\"it is too old\"}]}";
+	assert_run(daemon, "status", 0);
+	assert_string_equal(daemon->out, "GATEWAY  MODE  STATE\ng        m     down\n\nwarning: hq: not redundant\n"
+					 "error: kernel: it is too old\n");
+}
+
 static void test_unload__says_that_it_is_done(void **state)
 {
 	struct daemon *daemon = *state;
@@ -776,6 +788,7 @@ int main(void)
 		T(test_status__prints_aligned_tables),
 		T(test_status__of_one_name_prints_no_empty_tables),
 		T(test_status__tells_a_mode_that_is_not_the_file_s),
+		T(test_status__prints_warnings_as_check_does),
 		T(test_unload__says_that_it_is_done),
 		T(test_check__is_aa_steerd_s_output_and_exit_code),
 	};
