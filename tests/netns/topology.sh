@@ -180,7 +180,8 @@ daemon_start()
 	eventually 20 answers
 }
 
-answers() { kill -0 "$daemon" 2>/dev/null && steer status >/dev/null 2>&1; }
+answers() { kill -0 "$daemon" 2>/dev/null && steer -g "$(gateway_name)" status >/dev/null 2>&1; }
+gateway_name() { sed -n '/name: / { s/.*name: *\([^ ,}]*\).*/\1/p; q }' "$config"; } # which comes first in a configuration
 
 daemon_stop() # signal
 {
