@@ -237,6 +237,7 @@ static __always_inline void choose(const struct packet *packet, struct decision 
 	connection = choose_connection(packet, decision);
 	if (!connection)
 		return;
+	decision->mtu_bytes = connection->mtu_bytes;
 	ordinal = choose_member(connection, decision);
 	if (ordinal >= MAX_MEMBERS) {
 		decide_drop(decision, DROP_no_usable_tunnel);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A reading position in a packet. Every access is checked against the end of linear memory, which the BPF verifier
- * demands and the fuzzer's sanitizers check. Pure; used by parse.h only.
+ * demands and the fuzzer's sanitizers check. Pure; used by parse.h and mss.h.
  */
 #ifndef BPF_CURSOR_H
 #define BPF_CURSOR_H

@@ -16,6 +16,7 @@
 
 struct decision {
 	struct where_answer answer;
+	__u32 mtu_bytes;	     /* of the connection: what each of its members takes; 0: not known */
 	const struct egress *egress; /* holds from WHERE_TUNNEL on */
 	__u32 instance;
 	bool remote; /* egress is the instance's, not the tunnel's */

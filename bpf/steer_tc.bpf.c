@@ -16,6 +16,7 @@
 #include "choose.bpf.h"
 #include "count.bpf.h"
 #include "maps.bpf.h"
+#include "mss_tc.bpf.h"
 #include "parse.h"
 #include "route.bpf.h"
 #include "send_tc.bpf.h"
@@ -109,6 +110,7 @@ static __always_inline int send(struct __sk_buff *skb, const struct packet *pack
 	struct amount amount = size_amount(skb, packet);
 	int action;
 
+	mss_steered(skb, packet, decision->mtu_bytes);
 	if (path_stack) {
 		skb->mark = decision->egress->mark;
 		count_pass(PASS_to_stack);

@@ -14,6 +14,7 @@
 #include "choose.bpf.h"
 #include "count.bpf.h"
 #include "maps.bpf.h"
+#include "mss.h"
 #include "parse.h"
 #include "rewrite.h"
 
@@ -78,6 +79,44 @@ static __always_inline bool send_xdp(struct xdp_md *xdp, const struct packet *pa
 	       rewrite_ethernet(start, end, egress->next_hop_mac, egress->source_mac, packet->ip.is_ipv6);
 }
 
+/* As mss_clamp() of TC. A frame that has reached a NIC has its checksum. */
+__attribute__((noinline)) int mss_clamp_frame(struct xdp_md *xdp, __u32 tcp_offset, __u32 mss_bytes)
+{
+	__u8 tcp[MSS_TCP_BYTES], options[MSS_OPTIONS_BYTES] = {};
+	struct mss_change change;
+	__u16 checksum;
+	__u32 count;
+
+	if (tcp_offset > PARSE_BYTES || bpf_xdp_load_bytes(xdp, tcp_offset, tcp, sizeof(tcp)) ||
+	    !(tcp[MSS_FLAGS_AT] & MSS_FLAG_SYN))
+		return 0;
+	count = mss_options_bytes(tcp);
+	/* One bound after the other: both at once are checked on a copy, which Linux 6.1 does not know to be one. */
+	asm volatile("" : "+r"(count));
+	if (count < MSS_OPTION_BYTES)
+		return 0;
+	asm volatile("" : "+r"(count));
+	if (count > sizeof(options) || bpf_xdp_load_bytes(xdp, tcp_offset + MSS_TCP_BYTES, options, count))
+		return 0;
+	change = mss_lower(options, count, mss_bytes);
+	if (!change.place ||
+	    bpf_xdp_store_bytes(xdp, tcp_offset + MSS_TCP_BYTES + change.place, &change.after, sizeof(change.after)))
+		return 0;
+	__builtin_memcpy(&checksum, tcp + MSS_CHECKSUM_AT, sizeof(checksum));
+	checksum = mss_checksum(checksum, &change);
+	bpf_xdp_store_bytes(xdp, tcp_offset + MSS_CHECKSUM_AT, &checksum, sizeof(checksum));
+	return 0;
+}
+
+static __always_inline void mss_sent(struct xdp_md *xdp, const struct packet *packet, __u32 mtu_bytes)
+{
+	struct cursor cursor = cursor_over_frame(xdp);
+
+	cursor.offset = packet->ip.transport_offset;
+	if (mss_is_tcp(&packet->ip) && mss_may_be_syn(cursor))
+		mss_clamp_frame(xdp, cursor.offset, mss_of(mtu_bytes, packet->ip.is_ipv6));
+}
+
 static __always_inline int leave(void)
 {
 	count_pass(PASS_to_tc);
@@ -100,6 +139,7 @@ int steer_xdp(struct xdp_md *xdp)
 		return leave();
 	if (!send_xdp(xdp, &packet, &decision))
 		return leave();
+	mss_sent(xdp, &packet, decision.mtu_bytes);
 	count_tx(decision.answer.detail, (struct amount){1, packet.ip.ip_bytes}, decision_panics(&decision));
 	return XDP_REDIRECT;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What comes out of a tunnel, decrypted: counted, and what is said to a session given to it (probe.bpf.h). Changes and
- * stops no other packet. At NICs before probed remote instances it looks for probes alone.
+ * What comes out of a tunnel, decrypted: counted, what is said to a session given to it (probe.bpf.h), and the MSS of
+ * SYN and SYN-ACK lowered (mss_tc.bpf.h). Changes and stops no other packet. At NICs before probed remote instances it
+ * looks for probes alone.
  *
  * On an xfrm interface data may begin with a stale Ethernet header of the lower device, counted in skb->len; so
  * everything is read from the network header on, by skb->protocol.
@@ -14,9 +15,13 @@
 #include <linux/ipv6.h>
 
 #include "count.bpf.h"
+#include "mss_tc.bpf.h"
+#include "parse.h"
 #include "probe.bpf.h"
 
-#define TUNNEL_FRAGMENT 0x3fff /* more of them, or an offset */
+#define TUNNEL_FRAGMENT	 0x3fff /* more of them, or an offset */
+#define TUNNEL_IP_WORDS	 5	/* of an IP header: enough to know it again */
+#define TUNNEL_NO_OFFSET 0xffffffffu
 
 static __always_inline bool tunnel_load(struct __sk_buff *skb, __u32 offset, void *bytes, __u32 count)
 {
@@ -47,13 +52,82 @@ static __always_inline struct amount tunnel_amount(struct __sk_buff *skb, __u32 
 	return amount;
 }
 
+static __always_inline bool tunnel_is_at(struct __sk_buff *skb, __u32 offset, const __u32 ip[TUNNEL_IP_WORDS])
+{
+	__u32 there[TUNNEL_IP_WORDS], difference = 0;
+
+	if (bpf_skb_load_bytes(skb, offset, there, sizeof(there)))
+		return false;
+	for (int i = 0; i < TUNNEL_IP_WORDS; i++)
+		difference |= there[i] ^ ip[i];
+	return !difference;
+}
+
+/* Where in data the IP packet begins: behind an Ethernet header, its own or a stale one, or at once. */
+static __always_inline __u32 tunnel_ip_offset(struct __sk_buff *skb)
+{
+	__u32 ip[TUNNEL_IP_WORDS];
+
+	if (!tunnel_load(skb, 0, ip, sizeof(ip)))
+		return TUNNEL_NO_OFFSET;
+	if (tunnel_is_at(skb, ETH_HLEN, ip))
+		return ETH_HLEN;
+	return tunnel_is_at(skb, 0, ip) ? 0 : TUNNEL_NO_OFFSET;
+}
+
+/* Behind extension headers: where in data TCP's header is; 0: nowhere. */
+static __attribute__((noinline)) __u32 tunnel_tcp_offset(struct __sk_buff *skb, __u32 ip_offset)
+{
+	struct ip_packet ip = {.is_ipv6 = true};
+	struct cursor cursor;
+
+	if (bpf_skb_pull_data(skb, skb->len < PARSE_BYTES ? skb->len : PARSE_BYTES))
+		return 0;
+	cursor = cursor_over((void *)(long)skb->data, (void *)(long)skb->data_end);
+	cursor.offset = ip_offset;
+	return parse_quote(&cursor, &ip) && ip.flow.protocol == IPPROTO_TCP ? ip.transport_offset : 0;
+}
+
+/* ip_header_bytes: 0 where extension headers follow. */
+__attribute__((noinline)) int tunnel_clamp(struct __sk_buff *skb, __u32 number, __u32 ip_header_bytes)
+{
+	const struct tunnel *tunnel = bpf_map_lookup_elem(&tunnels, &number);
+	bool is_ipv6 = skb->protocol == bpf_htons(ETH_P_IPV6);
+	const struct connection *connection;
+	__u32 offset;
+
+	if (!tunnel)
+		return 0;
+	number = tunnel->connection;
+	connection = bpf_map_lookup_elem(&connections, &number);
+	offset = tunnel_ip_offset(skb);
+	if (!connection || offset == TUNNEL_NO_OFFSET)
+		return 0;
+	offset = ip_header_bytes ? offset + ip_header_bytes : tunnel_tcp_offset(skb, offset);
+	if (offset)
+		mss_clamp(skb, offset, mss_of(connection->mtu_bytes, is_ipv6));
+	return 0;
+}
+
+/* A SYN is never part of a GRO packet. */
+static __always_inline bool tunnel_is_syn(struct __sk_buff *skb, __u32 ip_header_bytes)
+{
+	__u8 flags;
+
+	return !skb->gso_size && tunnel_load(skb, ip_header_bytes + MSS_FLAGS_AT, &flags, 1) && flags & MSS_FLAG_SYN;
+}
+
 /* What the next header says, of a packet that is whole. */
-static __always_inline int tunnel_probe(struct __sk_buff *skb, __u32 ip_header_bytes, __u8 protocol)
+static __always_inline int tunnel_next_header(struct __sk_buff *skb, __u32 tunnel, __u32 ip_header_bytes, __u8 protocol)
 {
 	__be16 ports[2];
 	__u8 type;
 
 	switch (protocol) {
+	case IPPROTO_TCP:
+		if (tunnel != NO_TUNNEL && tunnel_is_syn(skb, ip_header_bytes))
+			tunnel_clamp(skb, tunnel, ip_header_bytes);
+		return TC_ACT_UNSPEC;
 	case IPPROTO_UDP:
 		if (tunnel_load(skb, ip_header_bytes, ports, sizeof(ports)) &&
 		    (ports[1] == bpf_htons(BFD_PORT) || ports[1] == bpf_htons(BFD_PORT_MULTIHOP)))
@@ -74,7 +148,7 @@ static __always_inline int tunnel_probe(struct __sk_buff *skb, __u32 ip_header_b
 /* What sessions are told does not count: a tunnel that is drained falls silent, its probes do not. */
 static __always_inline int tunnel_received(struct __sk_buff *skb)
 {
-	__u32 ifindex = skb->ifindex;
+	__u32 ifindex = skb->ifindex, tunnel;
 	const struct device *device = bpf_map_lookup_elem(&devices, &ifindex);
 	int verdict = TC_ACT_UNSPEC;
 	struct iphdr ipv4;
@@ -83,18 +157,21 @@ static __always_inline int tunnel_received(struct __sk_buff *skb)
 
 	if (!device)
 		return TC_ACT_UNSPEC;
+	tunnel = device->tunnel;
 	if (skb->protocol == bpf_htons(ETH_P_IP) && tunnel_load(skb, 0, &ipv4, sizeof(ipv4))) {
 		amount = tunnel_amount(skb, bpf_ntohs(ipv4.tot_len), ipv4.ihl * 4, ipv4.protocol);
 		if (!(ipv4.frag_off & bpf_htons(TUNNEL_FRAGMENT)))
-			verdict = tunnel_probe(skb, ipv4.ihl * 4, ipv4.protocol);
+			verdict = tunnel_next_header(skb, tunnel, ipv4.ihl * 4, ipv4.protocol);
 	} else if (skb->protocol == bpf_htons(ETH_P_IPV6) && tunnel_load(skb, 0, &ipv6, sizeof(ipv6))) {
 		amount = tunnel_amount(skb, sizeof(ipv6) + bpf_ntohs(ipv6.payload_len), sizeof(ipv6), ipv6.nexthdr);
-		verdict = tunnel_probe(skb, sizeof(ipv6), ipv6.nexthdr);
+		verdict = tunnel_next_header(skb, tunnel, sizeof(ipv6), ipv6.nexthdr);
+		if (tunnel != NO_TUNNEL && parse_is_extension(ipv6.nexthdr))
+			tunnel_clamp(skb, tunnel, 0);
 	} else {
 		return TC_ACT_UNSPEC;
 	}
-	if (verdict == TC_ACT_UNSPEC && device->tunnel != NO_TUNNEL)
-		count_rx(device->tunnel, amount);
+	if (verdict == TC_ACT_UNSPEC && tunnel != NO_TUNNEL)
+		count_rx(tunnel, amount);
 	return verdict;
 }
 

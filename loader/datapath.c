@@ -137,6 +137,7 @@ static int maps_map(struct datapath *datapath)
 	       map_memory(skeleton->maps.instance_health, &datapath->maps.instance_health) ?:
 	       map_memory(skeleton->maps.tunnels, &datapath->maps.tunnels) ?:
 	       map_memory(skeleton->maps.instances, &datapath->maps.instances) ?:
+	       map_memory(skeleton->maps.connections, &datapath->maps.connections) ?:
 	       map_memory(skeleton->maps.rows, &datapath->rows) ?:
 	       map_memory(skeleton->maps.session_configs, &datapath->session_configs) ?:
 	       map_memory(skeleton->maps.gateway, &datapath->gateway);
@@ -260,6 +261,7 @@ void datapath_close(struct datapath *datapath)
 		unmap_memory(datapath->skeleton->maps.instance_health, datapath->maps.instance_health);
 		unmap_memory(datapath->skeleton->maps.tunnels, datapath->maps.tunnels);
 		unmap_memory(datapath->skeleton->maps.instances, datapath->maps.instances);
+		unmap_memory(datapath->skeleton->maps.connections, datapath->maps.connections);
 		unmap_memory(datapath->skeleton->maps.rows, datapath->rows);
 		unmap_memory(datapath->skeleton->maps.session_configs, datapath->session_configs);
 		unmap_memory(datapath->skeleton->maps.gateway, datapath->gateway);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "sizes.h"
 #include "steerd.h"
 
 #define SA_HOLD_NS (500 * NS_PER_MS) /* from an SA's return to its use */
@@ -113,6 +114,7 @@ static bool depends_on(const struct steerd *steerd, const struct model_tunnel *t
 static void tunnel_changed(struct steerd *steerd, struct model_tunnel *tunnel, const struct link *link)
 {
 	tunnel_device(steerd, steerd->model, tunnel, link);
+	sizes_connection(tunnel->connection);
 	failsafe_mark_tunnel(steerd, tunnel);
 	judge_tunnel(tunnel);
 }
@@ -142,6 +144,7 @@ static void dependents_changed(struct steerd *steerd, const struct link *nic)
 		if (!instance->unit.device || strcmp(instance->unit.device, nic->name))
 			continue;
 		unit_device(steerd, model, &instance->unit, nic);
+		sizes_instance(model, instance);
 		failsafe_mark_instance(steerd, instance);
 		judge_instance(model, instance);
 	}
@@ -315,6 +318,8 @@ void facts_gather(struct steerd *steerd, struct model *model)
 		else
 			unit->facts.sa_missing = 0; /* inherited, and no matter without a device */
 	}
+	for (size_t c = 0; c < model->config->connection_count; c++)
+		sizes_connection(&model->connections[c]);
 	steerd->building = NULL;
 }
 

@@ -396,6 +396,8 @@ void model_place(struct model *model, const struct model_maps *maps)
 		tunnel->unit.health = &maps->tunnel_health[tunnel->index];
 		tunnel->unit.egress = &maps->tunnels[tunnel->index].egress;
 	}
+	for (size_t i = 0; i < model->config->connection_count; i++)
+		model->connections[i].value = &maps->connections[model->connections[i].index];
 }
 
 static void unit_inherit(struct unit *unit, const struct unit *older)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../maps/connections.h"
 #include "../maps/counters.h"
 #include "../maps/health.h"
 #include "../maps/tunnels.h"
@@ -80,6 +81,7 @@ struct model_tunnel {
 struct model_connection {
 	const struct config_connection *config;
 	uint32_t index;		      /* in the map `connections` */
+	struct connection *value;     /* its place there */
 	struct model_tunnel *tunnels; /* config->tunnel_count of them, in the model's one array */
 	enum connection_state state;  /* decided */
 	const char *panic; /* decided: down, and why packets go into tunnels that are out all the same; else NULL */
@@ -111,6 +113,7 @@ struct model_maps {
 	struct health *tunnel_health, *instance_health;
 	struct tunnel *tunnels;
 	struct instance *instances;
+	struct connection *connections;
 };
 
 /*
@@ -129,7 +132,8 @@ void model_free(struct model *model);
 void model_order(struct model *model, enum config_mode mode, const char *first, const char (*behind)[NAME_BYTES],
 		 size_t behind_count);
 
-/* Points every unit at its place in the maps. Call once the maps of this model's generation are there. */
+/* Points every unit and connection at its place in the maps. Call once the maps of this model's generation are there.
+ */
 void model_place(struct model *model, const struct model_maps *maps);
 
 /* Takes over facts, states and samples of the units that bear the same name in an older model. */

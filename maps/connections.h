@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Maps `connections` and `rows`: a connection's members, and which of them a flow ranks first. Both BPF_MAP_TYPE_ARRAY,
- * sized by the configuration. Writer: aa-steerd, before the generation that they belong to is attached; never changed
- * after.
+ * sized by the configuration and mapped into aa-steerd. Writer: aa-steerd, before the generation that they belong to is
+ * attached; later mtu_bytes alone changes, as links do.
  *
  * A member's ordinal is its place in the configuration, so two gateways with the same seed and the same order agree on
  * it.
@@ -31,7 +31,8 @@ struct connection {
 	__u32 first_row; /* index in `rows` of its profile's row 0, or NO_ROWS */
 	__u32 row_mask;	 /* rows of its profile - 1 */
 	__u32 members;	 /* 1..MAX_MEMBERS */
-	__u32 reserved[5];
+	__u32 mtu_bytes; /* largest IP packet that every member's device takes, as last known; 0: none is known */
+	__u32 reserved[4];
 	struct member member[MAX_MEMBERS];    /* by ordinal */
 	struct member_rank rank[MAX_MEMBERS]; /* by ordinal */
 	char name[NAME_BYTES];		      /* zero-terminated */

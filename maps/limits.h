@@ -8,7 +8,7 @@
 #ifndef MAPS_LIMITS_H
 #define MAPS_LIMITS_H
 
-#define MAP_ABI_VERSION 3
+#define MAP_ABI_VERSION 4
 
 #define MAX_INSTANCES	 64
 #define MAX_CONNECTIONS	 10000

@@ -118,7 +118,7 @@ static void fill_egresses(void)
 static void fill_connections(unsigned count, bool remote)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		struct connection connection = {.row_mask = MIN_ROWS - 1, .members = TUNNELS};
+		struct connection connection = {.row_mask = MIN_ROWS - 1, .members = TUNNELS, .mtu_bytes = 1400};
 
 		for (unsigned m = 0; m < TUNNELS; m++) {
 			connection.member[m] = (struct member){.tunnel = m, .instance = m, .remote = remote};

@@ -77,6 +77,7 @@ struct rig {
 	struct health *tunnel_health, *instance_health; /* mapped */
 	struct tunnel *tunnels;				/* mapped */
 	struct instance *instances;			/* mapped */
+	struct connection *connections;			/* mapped */
 	struct gateway *gateway;			/* mapped */
 };
 
@@ -153,7 +154,8 @@ static inline void rig_egress(struct egress *egress, uint32_t kind, uint32_t num
 static inline void rig_hq(void)
 {
 	uint32_t index = HQ;
-	struct connection connection = {.first_row = 0, .row_mask = RIG_ROW_MASK, .members = HQ_MEMBERS, .name = "hq"};
+	struct connection connection = {
+		.first_row = 0, .row_mask = RIG_ROW_MASK, .members = HQ_MEMBERS, .mtu_bytes = MTU_BYTES, .name = "hq"};
 
 	for (unsigned i = 0; i < HQ_MEMBERS; i++) {
 		connection.member[i] = (struct member){.tunnel = i, .instance = i, .remote = i == REMOTE};
@@ -172,8 +174,11 @@ static inline void rig_hq(void)
 /* Tier of each member: 0, or as tier() says. */
 static inline void rig_wide_connection(uint32_t index, uint32_t first_row, unsigned (*tier)(unsigned ordinal))
 {
-	struct connection connection = {
-		.first_row = first_row, .row_mask = RIG_ROW_MASK, .members = MAX_MEMBERS, .name = "wide"};
+	struct connection connection = {.first_row = first_row,
+					.row_mask = RIG_ROW_MASK,
+					.members = MAX_MEMBERS,
+					.mtu_bytes = MTU_BYTES,
+					.name = "wide"};
 
 	for (unsigned i = 0; i < MAX_MEMBERS; i++) {
 		connection.member[i] = (struct member){.tunnel = WIDE_TUNNEL + i, .instance = i};
@@ -225,6 +230,7 @@ static inline void rig_load(bool path_stack)
 	rig.instance_health = rig_map(rig.tc->maps.instance_health);
 	rig.tunnels = rig_map(rig.tc->maps.tunnels);
 	rig.instances = rig_map(rig.tc->maps.instances);
+	rig.connections = rig_map(rig.tc->maps.connections);
 	rig.gateway = rig_map(rig.tc->maps.gateway);
 }
 

@@ -23,6 +23,7 @@ static struct {
 	struct health tunnel_health[64], instance_health[MAX_INSTANCES];
 	struct tunnel tunnels[64];
 	struct instance instances[MAX_INSTANCES];
+	struct connection connections[2];
 	struct steerd steerd;
 	size_t watches;		 /* of next hops */
 	uint32_t expiring_if_id; /* 0: none */
@@ -35,7 +36,8 @@ static const char text[] =
 	"  - {name: in1, public: 203.0.113.11, via: 10.0.1.12, dev: lan1}\n"
 	"connections:\n"
 	"  - {name: hq, remote: [192.168.0.0/16], tunnels: [{name: hq-0, instance: in0, device: ipsec0},\n"
-	"     {name: hq-1, instance: in0, device: ipsec1}, {name: hq-2, instance: in0, device: v0, via: 10.7.0.2}]}\n";
+	"     {name: hq-1, instance: in0, device: ipsec1}, {name: hq-2, instance: in0, device: v0, via: 10.7.0.2}]}\n"
+	"  - {name: far, remote: [172.16.0.0/16], tunnels: [{name: far-0, instance: in1}]}\n";
 
 /* --- what facts.c calls, beside the model and the judge --- */
 
@@ -154,6 +156,12 @@ static struct link xfrm(int ifindex, const char *name, uint32_t if_id, int lower
 	return link;
 }
 
+static struct link of_mtu(struct link link, uint32_t mtu_bytes)
+{
+	link.mtu_bytes = mtu_bytes;
+	return link;
+}
+
 static void appears(struct link link)
 {
 	*find(0) = link;
@@ -176,6 +184,12 @@ static void is_renamed(int ifindex, const char *name)
 	facts_link_changed(&rig.steerd, link);
 }
 
+static void changes_mtu(int ifindex, uint32_t mtu_bytes)
+{
+	find(ifindex)->mtu_bytes = mtu_bytes;
+	facts_link_changed(&rig.steerd, find(ifindex));
+}
+
 static void goes_down(int ifindex)
 {
 	find(ifindex)->up = false;
@@ -187,6 +201,11 @@ static const struct unit *tunnel(const char *name)
 	return &model_tunnel_by_name(rig.steerd.model, name)->unit;
 }
 
+static uint32_t mtu_of(const char *connection)
+{
+	return rig.connections[model_connection_by_name(rig.steerd.model, connection)->index].mtu_bytes;
+}
+
 static const struct unit *instance(const char *name)
 {
 	return &model_instance_by_name(rig.steerd.model, name)->unit;
@@ -194,7 +213,7 @@ static const struct unit *instance(const char *name)
 
 static int set_up(void **state)
 {
-	struct model_maps maps = {rig.tunnel_health, rig.instance_health, rig.tunnels, rig.instances};
+	struct model_maps maps = {rig.tunnel_health, rig.instance_health, rig.tunnels, rig.instances, rig.connections};
 	struct config_faults faults = {0};
 	struct config *config = NULL;
 
@@ -290,6 +309,56 @@ static void test_link__of_no_concern_asks_for_no_next_hop(void **state)
 	assert_int_equal(rig.watches, before);
 }
 
+static void test_mtu__of_a_connection_is_its_smallest(void **state)
+{
+	(void)state;
+	assert_int_equal(mtu_of("hq"), 0);
+	appears(of_mtu(xfrm(5, "ipsec0", 42, 2), 1400));
+	assert_int_equal(mtu_of("hq"), 1400);
+	appears(of_mtu(xfrm(6, "ipsec1", 43, 2), 1280));
+	assert_int_equal(mtu_of("hq"), 1280); /* though it has no SA now */
+	appears(of_mtu(nic(7, "v0"), 1450));
+	assert_int_equal(mtu_of("hq"), 1280);
+	changes_mtu(6, 1420);
+	assert_int_equal(mtu_of("hq"), 1400);
+	changes_mtu(7, 1350);
+	assert_int_equal(mtu_of("hq"), 1350);
+	assert_int_equal(mtu_of("far"), 0);
+}
+
+static void test_mtu__of_a_device_that_is_gone_counts_until_it_comes_back(void **state)
+{
+	(void)state;
+	appears(of_mtu(xfrm(5, "ipsec0", 42, 2), 1400));
+	appears(of_mtu(xfrm(6, "ipsec1", 43, 2), 1280));
+	vanishes(6);
+	assert_int_equal(mtu_of("hq"), 1280);
+	appears(of_mtu(xfrm(7, "ipsec1", 43, 2), 1390));
+	assert_int_equal(mtu_of("hq"), 1390);
+}
+
+static void test_mtu__of_a_remote_instances_nic_is_its_connections(void **state)
+{
+	(void)state;
+	appears(of_mtu(nic(7, "lan1"), 1500));
+	assert_int_equal(mtu_of("far"), 1500);
+	changes_mtu(7, 1300);
+	assert_int_equal(mtu_of("far"), 1300);
+	assert_int_equal(mtu_of("hq"), 0);
+}
+
+static void test_mtu__is_gathered_for_a_model_that_is_to_run(void **state)
+{
+	(void)state;
+	appears(of_mtu(xfrm(5, "ipsec0", 42, 2), 1400));
+	appears(of_mtu(xfrm(6, "ipsec1", 43, 2), 1280));
+	appears(of_mtu(nic(7, "lan1"), 1500));
+	memset(rig.connections, 0, sizeof(rig.connections));
+	facts_gather(&rig.steerd, rig.steerd.model);
+	assert_int_equal(mtu_of("hq"), 1280);
+	assert_int_equal(mtu_of("far"), 1500);
+}
+
 static void sa_expires(uint32_t if_id, bool expires)
 {
 	rig.expiring_if_id = expires ? if_id : 0;
@@ -337,6 +406,10 @@ int main(void)
 		TEST(test_link__lower_that_vanished_comes_back_under_another_index),
 		TEST(test_link__without_if_id_is_no_matter_of_sas_or_outside_nics),
 		TEST(test_link__of_no_concern_asks_for_no_next_hop),
+		TEST(test_mtu__of_a_connection_is_its_smallest),
+		TEST(test_mtu__of_a_device_that_is_gone_counts_until_it_comes_back),
+		TEST(test_mtu__of_a_remote_instances_nic_is_its_connections),
+		TEST(test_mtu__is_gathered_for_a_model_that_is_to_run),
 		TEST(test_sa__that_expires_is_a_cause_until_its_successor_is_there),
 		TEST(test_sa__that_expires_is_known_to_a_device_that_appears_and_gone_with_it),
 	};

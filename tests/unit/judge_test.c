@@ -23,6 +23,7 @@ struct fixture {
 	struct health tunnel_health[64], instance_health[MAX_INSTANCES];
 	struct tunnel tunnels[64];
 	struct instance instances[MAX_INSTANCES];
+	struct connection connections[2];
 	struct model *model;
 	char told[4096]; /* "tunnel hq-0 down; " for every change */
 	char dead[256];	 /* whose probe it was: "hq-0 for hq-0; " */
@@ -71,7 +72,7 @@ static int setup_mode(void **state, const char *mode)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	struct model_maps maps = {fixture->tunnel_health, fixture->instance_health, fixture->tunnels,
-				  fixture->instances};
+				  fixture->instances, fixture->connections};
 
 	assert_int_equal(model_create(config_of(mode), NULL, &fixture->model), 0);
 	model_place(fixture->model, &maps);
