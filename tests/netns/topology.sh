@@ -98,11 +98,13 @@ veth() # namespace device address4 address6 peer-namespace peer-device peer-addr
 topology_up()
 {
 	local namespace
+	# A neighbour is asked for from the link-local address, which the search for duplicates withholds for seconds.
 	for namespace in "${namespaces[@]}"; do
 		ip netns add "$namespace"
 		ip -n "$namespace" link set lo up
 		at "$namespace" sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
-			net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+			net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+			net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
 	done
 	veth "$gateway" lan0 10.1.0.1/24 2001:db8:a::1/64 "$client" c0 10.1.0.2/24 2001:db8:a::2/64
 	veth "$gateway" t0 10.77.0.1/24 2001:db8:77::1/64 "$site" s0 10.77.0.2/24 2001:db8:77::2/64
