@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The choice of a tunnel: destination prefix -> connection -> the flow's ranked members -> the first that is usable.
- * Called by steer_xdp and steer_tc, once each per packet; reads maps and changes nothing.
+ * The choice of a tunnel: destination prefix -> connection -> the member that the flow is pinned to, else its ranked
+ * members, the first that is usable. Called by steer_xdp and steer_tc, once each per packet; reads maps and changes
+ * nothing.
  *
  * A connection none of whose members is usable panics: the best member that may carry packets all the same is taken.
  * Where there is none, packets are dropped: the kernel might have a route past the tunnels, and clear text must not
@@ -14,37 +15,14 @@
 
 #include "decision.bpf.h"
 #include "flow_hash.h"
+#include "flow_pin.bpf.h"
 #include "maps.bpf.h"
 #include "parse.h"
 #include "prefix.bpf.h"
 #include "rank.h"
+#include "usable.bpf.h"
 
-#define NO_MEMBER 0xffffffffu
-
-/* The causes that are forgiven in panic, as a word of health. */
-static __always_inline __u64 panic_causes(void)
-{
-	union {
-		struct health health;
-		__u64 word;
-	} causes = {.word = 0};
-
-#define X(field) causes.health.field = 0xff;
-	HEALTH_PANIC_CAUSES(X)
-#undef X
-	return causes.word;
-}
-
-/* The one test of usability: all causes of health.h in one word each, less those that are forgiven. */
-static __always_inline bool member_usable(const struct member *member, __u64 forgiven)
-{
-	__u32 tunnel = member->tunnel, instance = member->instance;
-	const __u64 *tunnel_causes = bpf_map_lookup_elem(&tunnel_health, &tunnel);
-	const __u64 *instance_causes = bpf_map_lookup_elem(&instance_health, &instance);
-
-	return tunnel_causes && instance_causes && !(*(volatile const __u64 *)tunnel_causes & ~forgiven) &&
-	       !(*(volatile const __u64 *)instance_causes & ~forgiven);
-}
+#define NO_MEMBER FLOW_NO_MEMBER
 
 /* One walk over all members of a connection. */
 struct scan {
@@ -144,21 +122,55 @@ static __always_inline __u32 choose_ranked(const struct connection *connection, 
 	return ordinal;
 }
 
+/* The member that the flow keeps. */
+static __always_inline __u32 choose_pinned(const struct packet *packet, struct decision *decision)
+{
+	/* Two calls: the verifier is to know which of the two each pointer leads to. */
+	if (packet->quotes)
+		flow_pinned(&packet->quote.flow, decision->answer.connection, true, &decision->pinned);
+	else
+		flow_pinned(&packet->ip.flow, decision->answer.connection, false, &decision->pinned);
+	decision->pins = true;
+	return decision->pinned.fails == FLOW_PIN_HOLDS ? decision->pinned.ordinal : NO_MEMBER;
+}
+
+/* The flow's own tunnel, where it may carry packets although it is out: no other one is better. */
+static __always_inline __u32 choose_pinned_in_panic(const struct connection *connection,
+						    const struct decision *decision)
+{
+	__u32 ordinal = decision->pinned.ordinal;
+
+	asm volatile("" : "+r"(ordinal));
+	if (ordinal >= MAX_MEMBERS)
+		return NO_MEMBER;
+	return member_usable(&connection->member[ordinal], panic_causes() | draining_cause()) ? ordinal : NO_MEMBER;
+}
+
 /* Looks for those that fail nothing but their probes, say: the probes may be wrong, and their SAs exist. */
 static __attribute__((noinline)) __u32 choose_in_panic(const struct connection *connection, struct decision *decision)
 {
-	__u32 ordinal = choose_ranked(connection, panic_causes(), decision);
+	__u32 ordinal = choose_pinned_in_panic(connection, decision);
 
+	if (ordinal == NO_MEMBER)
+		ordinal = choose_ranked(connection, panic_causes(), decision);
 	if (ordinal != NO_MEMBER)
 		decision->answer.rank |= WHERE_PANIC;
 	return ordinal;
 }
 
 /* Panic costs nothing until nothing usable was found. */
-static __always_inline __u32 choose_member(const struct connection *connection, struct decision *decision)
+static __always_inline __u32 choose_member(const struct packet *packet, const struct connection *connection,
+					   struct decision *decision)
 {
-	__u32 ordinal = choose_ranked(connection, 0, decision);
+	__u32 ordinal = NO_MEMBER;
 
+	if (flows_kept && connection->affinity != AFFINITY_HASH)
+		ordinal = choose_pinned(packet, decision);
+	if (ordinal < MAX_MEMBERS) {
+		decision->answer.rank = WHERE_PINNED;
+		return ordinal;
+	}
+	ordinal = choose_ranked(connection, 0, decision);
 	return ordinal < MAX_MEMBERS ? ordinal : choose_in_panic(connection, decision);
 }
 
@@ -186,14 +198,14 @@ static __always_inline const struct egress *choose_egress(const struct member *m
  * What is looked for in `prefixes`, where ::ffff:a.b.c.d stands for IPv4. An IPv6 packet to such an address, which the
  * kernel forwards like any other, is looked for as ::fffe:a.b.c.d: no IPv6 prefix of a configuration ends in between.
  */
-static __always_inline struct address choose_destination(const struct packet *packet)
+static __always_inline struct address choose_address(const struct address *address, bool is_ipv6)
 {
-	struct address destination = packet->ip.flow.destination;
-	__u64 low = bpf_be64_to_cpu(destination.half[1]);
+	struct address sought = *address;
+	__u64 low = bpf_be64_to_cpu(sought.half[1]);
 
-	if (packet->ip.is_ipv6 && !destination.half[0] && low >> 32 == 0xffff)
-		destination.half[1] = bpf_cpu_to_be64(low - (1ull << 32));
-	return destination;
+	if (is_ipv6 && !sought.half[0] && low >> 32 == 0xffff)
+		sought.half[1] = bpf_cpu_to_be64(low - (1ull << 32));
+	return sought;
 }
 
 static __always_inline bool choose_is_link_local(const struct packet *packet)
@@ -205,7 +217,7 @@ static __always_inline bool choose_is_link_local(const struct packet *packet)
 static __always_inline const struct connection *choose_connection(const struct packet *packet,
 								  struct decision *decision)
 {
-	struct address destination = choose_destination(packet);
+	struct address destination = choose_address(&packet->ip.flow.destination, packet->ip.is_ipv6);
 	__u32 number = prefix_connection(&destination, decision->asked);
 	const struct connection *connection;
 
@@ -238,7 +250,8 @@ static __always_inline void choose(const struct packet *packet, struct decision 
 	if (!connection)
 		return;
 	decision->mtu_bytes = connection->mtu_bytes;
-	ordinal = choose_member(connection, decision);
+	decision->pinned = (struct pinned){NO_MEMBER, FLOW_new};
+	ordinal = choose_member(packet, connection, decision);
 	if (ordinal >= MAX_MEMBERS) {
 		decide_drop(decision, DROP_no_usable_tunnel);
 		return;

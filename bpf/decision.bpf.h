@@ -13,12 +13,16 @@
 #include "../maps/reasons.h"
 #include "../maps/tunnels.h"
 #include "../maps/where.h"
+#include "flow_pin.bpf.h"
+#include "parse.h"
 
 struct decision {
 	struct where_answer answer;
 	__u32 mtu_bytes;	     /* of the connection: what each of its members takes; 0: not known */
 	const struct egress *egress; /* holds from WHERE_TUNNEL on */
+	struct pinned pinned;	     /* where the flow is pinned */
 	__u32 instance;
+	bool pins;   /* flows of this connection are pinned */
 	bool remote; /* egress is the instance's, not the tunnel's */
 	bool asked;  /* by `where`: it takes the trouble to find the rank of a member that no row names */
 };
@@ -27,6 +31,19 @@ struct decision {
 static __always_inline bool decision_panics(const struct decision *decision)
 {
 	return decision->answer.rank & WHERE_PANIC;
+}
+
+/*
+ * A packet is being sent as decided. What an ICMP error quotes is not the flow's packet; and in panic no tunnel is
+ * better than another, so that flows are to be found afterwards as they were.
+ */
+static __always_inline void decision_sent(const struct packet *packet, const struct decision *decision, __u32 packets,
+					  __u32 bytes, __u8 tcp_flags)
+{
+	struct flow_use use = {decision->answer.detail, decision->pinned.fails, packets, bytes, tcp_flags};
+
+	if (flows_kept && decision->pins && !packet->quotes && !decision_panics(decision))
+		flow_sent(&packet->ip.flow, &use);
 }
 
 static __always_inline void decide_pass(struct decision *decision, enum pass_reason reason)

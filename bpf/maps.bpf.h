@@ -14,6 +14,7 @@
 
 #include "../maps/connections.h"
 #include "../maps/counters.h"
+#include "../maps/flows.h"
 #include "../maps/gateway.h"
 #include "../maps/health.h"
 #include "../maps/limits.h"
@@ -24,8 +25,10 @@
 
 /* Set by aa-steerd between open and load; constants to the verifier, so that what they rule out is not even loaded. */
 const volatile __u64 hash_seed = 0;
-const volatile bool path_stack = false;	 /* path: stack */
-const volatile bool prefix_cache = true; /* false: to measure what it saves */
+const volatile bool path_stack = false;			      /* path: stack */
+const volatile bool flows_kept = false;			      /* a connection is sticky or symmetric */
+const volatile __u64 flow_interval_ns = 0, flow_burst_ns = 0; /* see `flow_guard` */
+const volatile bool prefix_cache = true;		      /* false: to measure what it saves */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -119,6 +122,35 @@ struct {
 	__type(key, __u32);
 	__type(value, struct health);
 } instance_health SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct flow_key);
+	__type(value, struct flow_pin);
+} flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_TUNNELS);
+	__type(key, __u32);
+	__type(value, struct tunnel_epoch);
+} tunnel_epochs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} flow_guard SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow_counts);
+} flow_counts SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -15,6 +15,7 @@
 
 #include "choose.bpf.h"
 #include "count.bpf.h"
+#include "flow_pin.bpf.h"
 #include "maps.bpf.h"
 #include "mss_tc.bpf.h"
 #include "parse.h"
@@ -105,9 +106,21 @@ static __always_inline int drop(enum drop_reason reason)
 	return TC_ACT_SHOT;
 }
 
+/* Before headers move. 0 where there are none, or nobody asks. */
+static __always_inline __u8 flow_tcp_flags(struct __sk_buff *skb, const struct packet *packet,
+					   const struct decision *decision)
+{
+	__u8 flags = 0;
+
+	if (flows_kept && decision->pins && mss_is_tcp(&packet->ip))
+		bpf_skb_load_bytes(skb, packet->ip.transport_offset + FLOW_TCP_FLAGS_AT, &flags, sizeof(flags));
+	return flags;
+}
+
 static __always_inline int send(struct __sk_buff *skb, const struct packet *packet, const struct decision *decision)
 {
 	struct amount amount = size_amount(skb, packet);
+	__u8 tcp_flags = flow_tcp_flags(skb, packet, decision);
 	int action;
 
 	mss_steered(skb, packet, decision->mtu_bytes);
@@ -120,6 +133,7 @@ static __always_inline int send(struct __sk_buff *skb, const struct packet *pack
 		if (action == SEND_FAILED)
 			return drop(DROP_no_egress);
 	}
+	decision_sent(packet, decision, amount.packets, amount.bytes, tcp_flags);
 	count_tx(decision->answer.detail, amount, decision_panics(decision));
 	return action;
 }

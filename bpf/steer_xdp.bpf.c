@@ -13,6 +13,7 @@
 
 #include "choose.bpf.h"
 #include "count.bpf.h"
+#include "flow_pin.bpf.h"
 #include "maps.bpf.h"
 #include "mss.h"
 #include "parse.h"
@@ -117,6 +118,16 @@ static __always_inline void mss_sent(struct xdp_md *xdp, const struct packet *pa
 		mss_clamp_frame(xdp, cursor.offset, mss_of(mtu_bytes, packet->ip.is_ipv6));
 }
 
+static __always_inline __u8 flow_tcp_flags(struct xdp_md *xdp, const struct packet *packet,
+					   const struct decision *decision)
+{
+	__u8 flags = 0;
+
+	if (flows_kept && decision->pins && mss_is_tcp(&packet->ip))
+		bpf_xdp_load_bytes(xdp, packet->ip.transport_offset + FLOW_TCP_FLAGS_AT, &flags, sizeof(flags));
+	return flags;
+}
+
 static __always_inline int leave(void)
 {
 	count_pass(PASS_to_tc);
@@ -140,6 +151,7 @@ int steer_xdp(struct xdp_md *xdp)
 	if (!send_xdp(xdp, &packet, &decision))
 		return leave();
 	mss_sent(xdp, &packet, decision.mtu_bytes);
+	decision_sent(&packet, &decision, 1, packet.ip.ip_bytes, flow_tcp_flags(xdp, &packet, &decision));
 	count_tx(decision.answer.detail, (struct amount){1, packet.ip.ip_bytes}, decision_panics(&decision));
 	return XDP_REDIRECT;
 }

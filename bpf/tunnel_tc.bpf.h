@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What comes out of a tunnel, decrypted: counted, what is said to a session given to it (probe.bpf.h), and the MSS of
- * SYN and SYN-ACK lowered (mss_tc.bpf.h). Changes and stops no other packet. At NICs before probed remote instances it
- * looks for probes alone.
+ * What comes out of a tunnel, decrypted: counted, what is said to a session given to it (probe.bpf.h), the MSS of SYN
+ * and SYN-ACK lowered (mss_tc.bpf.h), and what it says of pinned flows noted (flow_peer.bpf.h). Changes and stops no
+ * other packet. At NICs before remote instances it looks for probes and pinned flows alone.
  *
- * On an xfrm interface data may begin with a stale Ethernet header of the lower device, counted in skb->len; so
- * everything is read from the network header on, by skb->protocol.
+ * Everything is read from the network header on, by skb->protocol: see tunnel_data.bpf.h.
  */
 #ifndef BPF_TUNNEL_TC_BPF_H
 #define BPF_TUNNEL_TC_BPF_H
@@ -15,18 +14,13 @@
 #include <linux/ipv6.h>
 
 #include "count.bpf.h"
+#include "flow_peer.bpf.h"
 #include "mss_tc.bpf.h"
 #include "parse.h"
 #include "probe.bpf.h"
+#include "tunnel_data.bpf.h"
 
-#define TUNNEL_FRAGMENT	 0x3fff /* more of them, or an offset */
-#define TUNNEL_IP_WORDS	 5	/* of an IP header: enough to know it again */
-#define TUNNEL_NO_OFFSET 0xffffffffu
-
-static __always_inline bool tunnel_load(struct __sk_buff *skb, __u32 offset, void *bytes, __u32 count)
-{
-	return !bpf_skb_load_bytes_relative(skb, offset, bytes, count, BPF_HDR_START_NET);
-}
+#define TUNNEL_FRAGMENT 0x3fff /* more of them, or an offset */
 
 /* The headers that each segment of a GRO packet had. GRO makes them of TCP and UDP without extension headers. */
 static __always_inline __u32 tunnel_headers(struct __sk_buff *skb, __u32 ip_header_bytes, __u8 protocol)
@@ -50,29 +44,6 @@ static __always_inline struct amount tunnel_amount(struct __sk_buff *skb, __u32 
 		amount.bytes += (amount.packets - 1) * tunnel_headers(skb, ip_header_bytes, protocol);
 	}
 	return amount;
-}
-
-static __always_inline bool tunnel_is_at(struct __sk_buff *skb, __u32 offset, const __u32 ip[TUNNEL_IP_WORDS])
-{
-	__u32 there[TUNNEL_IP_WORDS], difference = 0;
-
-	if (bpf_skb_load_bytes(skb, offset, there, sizeof(there)))
-		return false;
-	for (int i = 0; i < TUNNEL_IP_WORDS; i++)
-		difference |= there[i] ^ ip[i];
-	return !difference;
-}
-
-/* Where in data the IP packet begins: behind an Ethernet header, its own or a stale one, or at once. */
-static __always_inline __u32 tunnel_ip_offset(struct __sk_buff *skb)
-{
-	__u32 ip[TUNNEL_IP_WORDS];
-
-	if (!tunnel_load(skb, 0, ip, sizeof(ip)))
-		return TUNNEL_NO_OFFSET;
-	if (tunnel_is_at(skb, ETH_HLEN, ip))
-		return ETH_HLEN;
-	return tunnel_is_at(skb, 0, ip) ? 0 : TUNNEL_NO_OFFSET;
 }
 
 /* Behind extension headers: where in data TCP's header is; 0: nowhere. */
@@ -115,6 +86,26 @@ static __always_inline bool tunnel_is_syn(struct __sk_buff *skb, __u32 ip_header
 	__u8 flags;
 
 	return !skb->gso_size && tunnel_load(skb, ip_header_bytes + MSS_FLAGS_AT, &flags, 1) && flags & MSS_FLAG_SYN;
+}
+
+/* May it end a flow of TCP? */
+static __always_inline bool tunnel_may_end(struct __sk_buff *skb, __u32 ip_header_bytes, __u8 protocol)
+{
+	__u8 flags;
+
+	if (protocol != IPPROTO_TCP)
+		return parse_is_extension(protocol);
+	return tunnel_load(skb, ip_header_bytes + FLOW_TCP_FLAGS_AT, &flags, 1) && flags & FLOW_TCP_ENDS;
+}
+
+static __always_inline void tunnel_flow(struct __sk_buff *skb, __u32 tunnel, __u32 ip_header_bytes, __u8 protocol)
+{
+	if (!flows_kept)
+		return;
+	if (tunnel == NO_TUNNEL)
+		flow_from_instance(skb);
+	else
+		flow_from_tunnel(skb, tunnel, tunnel_may_end(skb, ip_header_bytes, protocol));
 }
 
 /* What the next header says, of a packet that is whole. */
@@ -162,11 +153,15 @@ static __always_inline int tunnel_received(struct __sk_buff *skb)
 		amount = tunnel_amount(skb, bpf_ntohs(ipv4.tot_len), ipv4.ihl * 4, ipv4.protocol);
 		if (!(ipv4.frag_off & bpf_htons(TUNNEL_FRAGMENT)))
 			verdict = tunnel_next_header(skb, tunnel, ipv4.ihl * 4, ipv4.protocol);
+		if (verdict == TC_ACT_UNSPEC)
+			tunnel_flow(skb, tunnel, ipv4.ihl * 4, ipv4.protocol);
 	} else if (skb->protocol == bpf_htons(ETH_P_IPV6) && tunnel_load(skb, 0, &ipv6, sizeof(ipv6))) {
 		amount = tunnel_amount(skb, sizeof(ipv6) + bpf_ntohs(ipv6.payload_len), sizeof(ipv6), ipv6.nexthdr);
 		verdict = tunnel_next_header(skb, tunnel, sizeof(ipv6), ipv6.nexthdr);
 		if (tunnel != NO_TUNNEL && parse_is_extension(ipv6.nexthdr))
 			tunnel_clamp(skb, tunnel, 0);
+		if (verdict == TC_ACT_UNSPEC)
+			tunnel_flow(skb, tunnel, sizeof(ipv6), ipv6.nexthdr);
 	} else {
 		return TC_ACT_UNSPEC;
 	}

@@ -478,8 +478,8 @@ static void run_unload(struct control_request *request, json_t *arguments, void 
 const struct control_command commands_table[] = {
 	{"status", false, run_status},	 {"where", false, run_where},  {"events", false, run_events},
 	{"version", false, run_version}, {"drain", true, run_drain},   {"undrain", true, run_undrain},
-	{"reload", true, run_reload},	 {"unload", true, run_unload}, {"mode", true, mode_run},
-	{"reset", true, reset_run},	 {NULL, false, NULL},
+	{"flows", false, flows_run},	 {"reload", true, run_reload}, {"unload", true, run_unload},
+	{"mode", true, mode_run},	 {"reset", true, reset_run},   {NULL, false, NULL},
 };
 
 void commands_close(struct steerd *steerd)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "config_check.h"
 #include "config_probe.h"
 #include "config_reader.h"
@@ -17,6 +18,13 @@
 
 #define FILE_BYTES_MAX	(64u << 20)
 #define RESET_BYTES_MAX 1024u
+
+#define FLOWS_UNLESS_SAID   1000000
+#define IDLE_UNLESS_SAID_NS (60 * NS_PER_SECOND)
+#define IDLE_LEAST_NS	    NS_PER_SECOND
+#define IDLE_MOST_NS	    (24 * 3600 * NS_PER_SECOND)
+#define FLOWLET_LEAST_NS    (NS_PER_MS / 10)
+#define FLOWLET_MOST_NS	    (10 * NS_PER_SECOND)
 
 static void read_name(struct config_reader *reader, const yaml_node_t *node, char *name)
 {
@@ -81,6 +89,18 @@ static void gateway_seed(struct config_reader *reader, const yaml_node_t *node, 
 	CONFIG_READER_VALUE(reader, node, config_value_number, &config->hash_seed);
 }
 
+static void gateway_flows(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	uint64_t flows = FLOWS_UNLESS_SAID;
+
+	CONFIG_READER_VALUE(reader, node, config_value_number, &flows);
+	if (flows < MIN_FLOWS || flows > MAX_FLOWS)
+		config_reader_fault(reader, node, "%llu is out of range; room is for %d..%d flows",
+				    (unsigned long long)flows, MIN_FLOWS, MAX_FLOWS);
+	else
+		((struct config *)target)->flows = (uint32_t)flows;
+}
+
 static void inside_read(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
 	char *device = target;
@@ -130,6 +150,7 @@ static void read_gateway(struct config_reader *reader, const yaml_node_t *node, 
 		{"path", false, gateway_path},
 		{"install-routes", false, gateway_routes},
 		{"hash-seed", false, gateway_seed},
+		{"flows", false, gateway_flows},
 	};
 
 	config_reader_mapping(reader, node, fields, CONFIG_READER_COUNT(fields), target);
@@ -283,13 +304,34 @@ static void connection_name(struct config_reader *reader, const yaml_node_t *nod
 	read_name(reader, node, ((struct config_connection *)target)->name);
 }
 
+static const char *const affinity_words[] = {
+	[AFFINITY_HASH] = "hash", [AFFINITY_STICKY] = "sticky", [AFFINITY_SYMMETRIC] = "symmetric"};
+
 static void connection_affinity(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
-	static const char *const words[] = {"hash"};
-	int index = 0;
+	int index = AFFINITY_HASH;
 
-	(void)target;
-	config_reader_word(reader, node, words, CONFIG_READER_COUNT(words), &index);
+	config_reader_word(reader, node, affinity_words, CONFIG_READER_COUNT(affinity_words), &index);
+	((struct config_connection *)target)->affinity = (enum affinity)index;
+}
+
+static void connection_idle(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	config_reader_duration(reader, node, IDLE_LEAST_NS, IDLE_MOST_NS, "idle times are 1s..1440m",
+			       &((struct config_connection *)target)->idle_ns);
+}
+
+static void drain_flowlet(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	config_reader_duration(reader, node, FLOWLET_LEAST_NS, FLOWLET_MOST_NS, "flowlets are 100us..10s",
+			       &((struct config_connection *)target)->flowlet_ns);
+}
+
+static void connection_drain(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	static const struct config_field fields[] = {{"flowlet", true, drain_flowlet}};
+
+	config_reader_mapping(reader, node, fields, CONFIG_READER_COUNT(fields), target);
 }
 
 static void prefix_read(struct config_reader *reader, const yaml_node_t *node, void *target)
@@ -343,14 +385,14 @@ static void connection_tunnels(struct config_reader *reader, const yaml_node_t *
 static void connection_read(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
 	static const struct config_field fields[] = {
-		{"name", true, connection_name},
-		{"remote", true, connection_remote},
-		{"affinity", false, connection_affinity},
-		{"tunnels", true, connection_tunnels},
+		{"name", true, connection_name},	  {"remote", true, connection_remote},
+		{"affinity", false, connection_affinity}, {"idle", false, connection_idle},
+		{"drain", false, connection_drain},	  {"tunnels", true, connection_tunnels},
 	};
 	struct config_connection *connection = target;
 
 	connection->line = (unsigned)node->start_mark.line + 1;
+	connection->idle_ns = IDLE_UNLESS_SAID_NS;
 	config_reader_mapping(reader, node, fields, CONFIG_READER_COUNT(fields), connection);
 }
 
@@ -457,6 +499,7 @@ static int text_parse(const char *text, size_t length, bool reads_key_files, str
 	}
 	reader.config->install_routes = true;
 	reader.config->preempt = true;
+	reader.config->flows = FLOWS_UNLESS_SAID;
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
 	if (yaml_parser_load(&parser, &reader.document)) {
 		err = document_read(&reader);
@@ -528,6 +571,11 @@ int config_load(const char *path, struct config **ret_config, struct config_faul
 	err = text_parse(text, length, true, ret_config, faults);
 	free(text);
 	return err;
+}
+
+const char *config_affinity_text(enum affinity affinity)
+{
+	return affinity_words[affinity];
 }
 
 const char *config_mode_text(enum config_mode mode)

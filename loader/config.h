@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "../maps/flows.h"
 #include "../maps/limits.h"
 #include "../maps/sessions.h"
 
@@ -74,6 +75,10 @@ struct config_connection {
 	size_t remote_count;	       /* 1.. */
 	struct config_tunnel *tunnels; /* in the file's order: the index is the member's ordinal; owned by the config */
 	size_t tunnel_count;	       /* 1..MAX_MEMBERS */
+	enum affinity affinity;
+	uint64_t idle_ns;    /* sticky, symmetric: a flow silent for this long is forgotten */
+	uint64_t flowlet_ns; /* sticky, symmetric: one silent for this long leaves a tunnel that is drained; 0: only
+				idle ones do */
 	unsigned line;
 };
 
@@ -84,6 +89,7 @@ struct config {
 	enum config_path path;
 	bool install_routes;
 	uint64_t hash_seed;
+	uint32_t flows; /* that are remembered at once, MIN_FLOWS..MAX_FLOWS */
 	char inside[MAX_INSIDE_NICS][IFNAMSIZ];
 	size_t inside_count; /* 1.. */
 	char outside[MAX_OUTSIDE_NICS][IFNAMSIZ];
@@ -131,6 +137,9 @@ void config_fault_print(FILE *file, const char *path, const struct config_fault 
 const char *config_mode_text(enum config_mode mode);
 /* The other way round: 0, or -EINVAL. */
 int config_mode_of(const char *text, enum config_mode *ret_mode);
+
+/* "hash", "sticky" or "symmetric". */
+const char *config_affinity_text(enum affinity affinity);
 
 /* Longest text of an address with its prefix length, with terminating zero. */
 #define CONFIG_ADDRESS_TEXT 64

@@ -75,22 +75,6 @@ static void probe_peer(struct config_reader *reader, const yaml_node_t *node, vo
 	CONFIG_READER_VALUE(reader, node, config_value_host, &reading->probe->peer);
 }
 
-/* A duration within these bounds; *value stays as it is where there is a fault. */
-static void duration_read(struct config_reader *reader, const yaml_node_t *node, uint64_t least_ns, uint64_t most_ns,
-			  const char *range, uint64_t *value)
-{
-	uint64_t duration_ns = UINT64_MAX;
-
-	CONFIG_READER_VALUE(reader, node, config_value_duration, &duration_ns);
-	if (duration_ns == UINT64_MAX)
-		return;
-	if (duration_ns < least_ns || duration_ns > most_ns)
-		config_reader_fault(reader, node, "'%.80s' is out of range; %s", (const char *)node->data.scalar.value,
-				    range);
-	else
-		*value = duration_ns;
-}
-
 static void number_read(struct config_reader *reader, const yaml_node_t *node, unsigned least, unsigned most,
 			const char *range, uint8_t *value)
 {
@@ -113,8 +97,8 @@ static void probe_interval(struct config_reader *reader, const yaml_node_t *node
 	struct reading *reading = target;
 	const struct kind *kind = &kinds[reading->kind];
 
-	duration_read(reader, node, INTERVAL_LEAST_NS, kind->interval_most_ns, kind->intervals,
-		      &reading->probe->interval_ns);
+	config_reader_duration(reader, node, INTERVAL_LEAST_NS, kind->interval_most_ns, kind->intervals,
+			       &reading->probe->interval_ns);
 }
 
 static void probe_multiplier(struct config_reader *reader, const yaml_node_t *node, void *target)
@@ -128,7 +112,7 @@ static void probe_multiplier(struct config_reader *reader, const yaml_node_t *no
 
 static void probe_hold(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
-	duration_read(reader, node, 0, HOLD_MOST_NS, HOLDS, &((struct reading *)target)->probe->hold_ns);
+	config_reader_duration(reader, node, 0, HOLD_MOST_NS, HOLDS, &((struct reading *)target)->probe->hold_ns);
 }
 
 static void probe_hold_max(struct config_reader *reader, const yaml_node_t *node, void *target)
@@ -136,7 +120,7 @@ static void probe_hold_max(struct config_reader *reader, const yaml_node_t *node
 	struct reading *reading = target;
 
 	reading->has_hold_max = true;
-	duration_read(reader, node, 0, HOLD_MOST_NS, HOLDS, &reading->probe->hold_max_ns);
+	config_reader_duration(reader, node, 0, HOLD_MOST_NS, HOLDS, &reading->probe->hold_max_ns);
 }
 
 /* ICMP echo has none of these. */

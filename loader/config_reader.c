@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_values.h"
+
 static const yaml_node_t *node_at(struct config_reader *reader, int index)
 {
 	return yaml_document_get_node(&reader->document, index);
@@ -68,6 +70,21 @@ const char *config_reader_scalar(struct config_reader *reader, const yaml_node_t
 		return NULL;
 	}
 	return text;
+}
+
+void config_reader_duration(struct config_reader *reader, const yaml_node_t *node, uint64_t least_ns, uint64_t most_ns,
+			    const char *range, uint64_t *value)
+{
+	uint64_t duration_ns = UINT64_MAX;
+
+	CONFIG_READER_VALUE(reader, node, config_value_duration, &duration_ns);
+	if (duration_ns == UINT64_MAX)
+		return;
+	if (duration_ns < least_ns || duration_ns > most_ns)
+		config_reader_fault(reader, node, "'%.80s' is out of range; %s", (const char *)node->data.scalar.value,
+				    range);
+	else
+		*value = duration_ns;
 }
 
 void config_reader_word(struct config_reader *reader, const yaml_node_t *node, const char *const *words, size_t count,

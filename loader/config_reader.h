@@ -86,6 +86,10 @@ void config_reader_fault(struct config_reader *reader, const yaml_node_t *node, 
 /* The text of a scalar, or NULL and a fault. */
 const char *config_reader_scalar(struct config_reader *reader, const yaml_node_t *node);
 
+/* A duration within these bounds, which range names; *value stays as it is where there is a fault. */
+void config_reader_duration(struct config_reader *reader, const yaml_node_t *node, uint64_t least_ns, uint64_t most_ns,
+			    const char *range, uint64_t *value);
+
 /* Stores the index of the scalar among these words, or leaves it and adds a fault. */
 void config_reader_word(struct config_reader *reader, const yaml_node_t *node, const char *const *words, size_t count,
 			int *ret_index);

@@ -14,11 +14,13 @@
 #include <unistd.h>
 
 #include "../maps/gateway.h"
+#include "flow_carry.h"
 #include "steer_tc.skel.h"
 
 static const char *const state_maps[] = {
-	"tunnel_health", "instance_health", "counters",	     "drops",	       "passes",	"session_configs",
-	"sessions",	 "session_timers",  "session_peers", "session_events", "probe_rejects",
+	"tunnel_health",   "instance_health", "counters",	"drops",	 "passes",
+	"session_configs", "sessions",	      "session_timers", "session_peers", "session_events",
+	"probe_rejects",   "flows",	      "tunnel_epochs",	"flow_guard",	 "flow_counts",
 };
 
 static char last_error[256];
@@ -49,7 +51,7 @@ static uint32_t entries_for(uint32_t needed)
 	return entries;
 }
 
-/* A ring buffer has neither keys nor values, on both sides alike. */
+/* A ring buffer has neither keys nor values, on both sides alike. Flows take the memory that they are given. */
 static bool same_shape(const struct bpf_map *map, int fd)
 {
 	struct bpf_map_info info = {0};
@@ -57,7 +59,9 @@ static bool same_shape(const struct bpf_map *map, int fd)
 
 	return !bpf_obj_get_info_by_fd(fd, &info, &length) && info.type == bpf_map__type(map) &&
 	       info.key_size == bpf_map__key_size(map) && info.value_size == bpf_map__value_size(map) &&
-	       info.map_flags == bpf_map__map_flags(map) && info.max_entries >= bpf_map__max_entries(map);
+	       info.map_flags == bpf_map__map_flags(map) &&
+	       (info.type == BPF_MAP_TYPE_LRU_HASH ? info.max_entries == bpf_map__max_entries(map)
+						   : info.max_entries >= bpf_map__max_entries(map));
 }
 
 /* What is pinned as `gateway`. False: nothing is, or it is of another ABI. */
@@ -140,6 +144,7 @@ static int maps_map(struct datapath *datapath)
 	       map_memory(skeleton->maps.connections, &datapath->maps.connections) ?:
 	       map_memory(skeleton->maps.rows, &datapath->rows) ?:
 	       map_memory(skeleton->maps.session_configs, &datapath->session_configs) ?:
+	       map_memory(skeleton->maps.tunnel_epochs, &datapath->tunnel_epochs) ?:
 	       map_memory(skeleton->maps.gateway, &datapath->gateway);
 }
 
@@ -153,6 +158,20 @@ static void sizes_set(struct datapath *datapath, const struct datapath_options *
 	bpf_map__set_max_entries(skeleton->maps.counters, datapath->tunnel_entries);
 	bpf_map__set_max_entries(skeleton->maps.connections, options->connections ?: 1);
 	bpf_map__set_max_entries(skeleton->maps.rows, datapath->row_entries);
+	bpf_map__set_max_entries(skeleton->maps.flows, options->flows ?: 1);
+}
+
+/* Half of the table may fill at once, and the other half within each idle time: see flow_guard in maps/flows.h. */
+static void flow_guard_set(struct datapath *datapath, const struct datapath_options *options)
+{
+	struct steer_tc *skeleton = datapath->skeleton;
+
+	datapath->flows_kept = options->flows != 0;
+	datapath->flow_burst_ns = options->flow_idle_ns;
+	datapath->flow_interval_ns = options->flow_idle_ns / (options->flows / 2 ?: 1);
+	skeleton->rodata->flows_kept = datapath->flows_kept;
+	skeleton->rodata->flow_burst_ns = datapath->flow_burst_ns;
+	skeleton->rodata->flow_interval_ns = datapath->flow_interval_ns;
 }
 
 /* The old counters, where the new map had to be a larger one. */
@@ -176,6 +195,23 @@ out:
 	if (old >= 0)
 		close(old);
 	free(values);
+}
+
+void datapath_carry_flows(const struct datapath *datapath)
+{
+	struct bpf_map_info info = {0}, fresh_info = {0};
+	__u32 length = sizeof(info), fresh_length = sizeof(fresh_info);
+	int old = pins_get(datapath->pins.maps, "flows");
+
+	if (old < 0)
+		return;
+	if (datapath->flows_kept && datapath_abi_is_ours(&datapath->pins) &&
+	    !bpf_obj_get_info_by_fd(old, &info, &length) &&
+	    !bpf_obj_get_info_by_fd(datapath_flows_fd(datapath), &fresh_info, &fresh_length) &&
+	    info.id != fresh_info.id && info.key_size == fresh_info.key_size &&
+	    info.value_size == fresh_info.value_size)
+		flow_carry(old, datapath_flows_fd(datapath));
+	close(old);
 }
 
 static int gateway_describe(const struct datapath *datapath, const struct datapath_options *options)
@@ -225,11 +261,13 @@ int datapath_load(const struct datapath_options *options, struct datapath **ret_
 	datapath->hash_seed = datapath->skeleton->rodata->hash_seed = options->hash_seed;
 	datapath->path_stack = datapath->skeleton->rodata->path_stack = options->path_stack;
 	sizes_set(datapath, options);
+	flow_guard_set(datapath, options);
 	err = state_maps_take_over(datapath) ?: steer_tc__load(datapath->skeleton) ?: tunnel_tc_sign(datapath) ?:
 	      maps_map(datapath) ?: gateway_describe(datapath, options);
 	if (err)
 		goto fail;
 	counters_copy(datapath);
+	datapath_carry_flows(datapath);
 	datapath->steer_tc_fd = bpf_program__fd(datapath->skeleton->progs.steer_tc);
 	datapath->tunnel_tc_fd = bpf_program__fd(datapath->skeleton->progs.tunnel_tc);
 	datapath->session_control_fd = bpf_program__fd(datapath->skeleton->progs.session_control);
@@ -264,6 +302,7 @@ void datapath_close(struct datapath *datapath)
 		unmap_memory(datapath->skeleton->maps.connections, datapath->maps.connections);
 		unmap_memory(datapath->skeleton->maps.rows, datapath->rows);
 		unmap_memory(datapath->skeleton->maps.session_configs, datapath->session_configs);
+		unmap_memory(datapath->skeleton->maps.tunnel_epochs, datapath->tunnel_epochs);
 		unmap_memory(datapath->skeleton->maps.gateway, datapath->gateway);
 		steer_tc__destroy(datapath->skeleton);
 	}

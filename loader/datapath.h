@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "../maps/connections.h"
+#include "../maps/flows.h"
 #include "../maps/prefixes.h"
 #include "../maps/reasons.h"
 #include "../maps/sessions.h"
@@ -30,6 +31,8 @@ struct datapath_options {
 	bool path_stack;
 	bool keeps_routes;
 	uint32_t connections, rows, tunnels; /* entries needed at least */
+	uint32_t flows;			     /* entries; 0: no flow is pinned */
+	uint64_t flow_idle_ns;		     /* the longest of any connection */
 };
 
 struct datapath {
@@ -38,6 +41,7 @@ struct datapath {
 	struct row *rows;			/* mapped; written before the generation is attached */
 	struct gateway *gateway;		/* mapped; prefix_changes is raised after each change of a prefix */
 	struct session_config *session_configs; /* mapped; MAX_SESSIONS of them, shared with the generation before */
+	struct tunnel_epoch *tunnel_epochs;	/* mapped; by tunnel index */
 	uint32_t row_entries;
 	uint32_t tunnel_entries;
 	int steer_tc_fd;  /* program for tc ingress of inside NICs */
@@ -45,6 +49,8 @@ struct datapath {
 	int session_control_fd; /* program that is asked about sessions, and attached nowhere */
 	uint64_t hash_seed;
 	bool path_stack;
+	bool flows_kept; /* some connection's flows are pinned */
+	uint64_t flow_interval_ns, flow_burst_ns;
 	struct bpf_object *object; /* holds all maps: attach_xdp.c shares them */
 	struct steer_tc *skeleton;
 };
@@ -54,6 +60,11 @@ const char *datapath_error(void);
 
 /* Loads a new generation. Returns 0 or -errno. */
 int datapath_load(const struct datapath_options *options, struct datapath **ret_datapath);
+/*
+ * Where this generation's map `flows` is another one than the pinned: takes over what is not in it yet. To be called
+ * once more when its programs forward: until then others wrote the old one.
+ */
+void datapath_carry_flows(const struct datapath *datapath);
 /* Replaces the pinned maps by this generation's. */
 int datapath_pin(const struct datapath *datapath);
 /* Lets go of it; what is attached and pinned goes on. NULL is fine. */
@@ -88,6 +99,9 @@ int datapath_set_remote_port(struct datapath *datapath, uint32_t instance, int i
 /* Sums over CPUs of tunnels 0..count-1. Returns 0 or -errno. */
 int datapath_counters(const struct datapath *datapath, struct counters *ret_counters, uint32_t count);
 int datapath_clear_counters(struct datapath *datapath, uint32_t tunnel);
+/* Borrowed. */
+int datapath_flows_fd(const struct datapath *datapath);
+int datapath_flow_counts(const struct datapath *datapath, struct flow_counts *ret_counts);
 int datapath_drops(const struct datapath *datapath, struct drops *ret_drops);
 int datapath_passes(const struct datapath *datapath, struct passes *ret_passes);
 int datapath_probe_rejects(const struct datapath *datapath, struct probe_rejects *ret_rejects);

@@ -189,6 +189,16 @@ int datapath_passes(const struct datapath *datapath, struct passes *ret_passes)
 	return reasons_sum(datapath->skeleton->maps.passes, ret_passes, PASS_REASON_COUNT);
 }
 
+int datapath_flows_fd(const struct datapath *datapath)
+{
+	return bpf_map__fd(datapath->skeleton->maps.flows);
+}
+
+int datapath_flow_counts(const struct datapath *datapath, struct flow_counts *ret_counts)
+{
+	return reasons_sum(datapath->skeleton->maps.flow_counts, ret_counts, sizeof(*ret_counts) / sizeof(__u64));
+}
+
 int datapath_probe_rejects(const struct datapath *datapath, struct probe_rejects *ret_rejects)
 {
 	return reasons_sum(datapath->skeleton->maps.probe_rejects, ret_rejects, PROBE_REJECT_COUNT);

@@ -117,6 +117,9 @@ static int fill_connection(const struct model_connection *connection, const stru
 		.first_row = profile->first_row,
 		.row_mask = profile->rows - 1,
 		.members = (__u32)profile->members,
+		.idle_ns = connection->config->idle_ns,
+		.flowlet_us = (__u32)(connection->config->flowlet_ns / 1000),
+		.affinity = connection->config->affinity,
 	};
 
 	memcpy(value.rank, profile->member, sizeof(value.rank));

@@ -47,6 +47,20 @@ static void devices_fill(struct build *build)
 			hooks_describe(build->model, build->datapath, link);
 }
 
+/* Without a connection that pins flows, nothing is kept for them. */
+static void flows_size(const struct config *config, struct datapath_options *options)
+{
+	for (size_t c = 0; c < config->connection_count; c++) {
+		const struct config_connection *connection = &config->connections[c];
+
+		if (connection->affinity == AFFINITY_HASH)
+			continue;
+		options->flows = config->flows;
+		if (connection->idle_ns > options->flow_idle_ns)
+			options->flow_idle_ns = connection->idle_ns;
+	}
+}
+
 static int datapath_build(struct build *build)
 {
 	const struct config *config = build->model->config;
@@ -58,9 +72,11 @@ static int datapath_build(struct build *build)
 		.connections = (uint32_t)config->connection_count,
 		.tunnels = build->model->tunnel_indexes,
 	};
+
 	struct fill_plan *plan = NULL;
 	int err = fill_plan(build->model, &plan);
 
+	flows_size(config, &options);
 	if (!err) {
 		options.rows = fill_plan_rows(plan);
 		err = datapath_load(&options, &build->datapath);
@@ -78,7 +94,7 @@ static int datapath_build(struct build *build)
 	return 0;
 }
 
-/* What an index counted under a name that is gone is not the new name's. */
+/* What an index counted under a name that is gone is not the new name's, nor are its flows. */
 static int counters_begin(struct build *build, const struct model_indexes *before)
 {
 	int err = 0;
@@ -88,8 +104,10 @@ static int counters_begin(struct build *build, const struct model_indexes *befor
 		bool same = tunnel->index < before->tunnel_count &&
 			    !strcmp(before->tunnel[tunnel->index], tunnel->unit.name);
 
-		if (!same)
-			err = err ?: datapath_clear_counters(build->datapath, tunnel->index);
+		if (same)
+			continue;
+		build->datapath->tunnel_epochs[tunnel->index].epoch++;
+		err = err ?: datapath_clear_counters(build->datapath, tunnel->index);
 	}
 	return err;
 }
@@ -148,6 +166,7 @@ static void swap(struct build *build)
 	failsafe_marks(steerd);
 	hooks_nics_reset(steerd);
 	hooks_attach_all(steerd);
+	datapath_carry_flows(steerd->datapath);
 	err = datapath_pin(steerd->datapath);
 	if (err)
 		log_error("the maps cannot be pinned: %s; all works, but the next start finds none of them",
@@ -162,6 +181,7 @@ static void swap(struct build *build)
 	steerd_settle(steerd);
 	failsafe_sweep(steerd);
 	audit_watch_generation(steerd);
+	flows_generation(steerd);
 }
 
 static int name_keeps(const struct steerd *steerd, const struct config *config, char *error, size_t error_size)

@@ -55,13 +55,25 @@ static bool is_remote_port(const struct model *model, const char *name)
 	return false;
 }
 
-/* A NIC where a remote instance's answers to its probe arrive. */
-static bool is_probed_port(const struct model *model, const char *name)
+/* Do flows of a connection with a tunnel of this instance follow what comes from there? */
+static bool has_pinned_flows(const struct model *model, const struct model_instance *instance)
+{
+	for (size_t t = 0; t < model->config->tunnel_count; t++)
+		if (model->tunnels[t].instance == instance &&
+		    model->tunnels[t].connection->config->affinity != AFFINITY_HASH)
+			return true;
+	return false;
+}
+
+/* A NIC where a remote instance's answers to its probe arrive, or what tells of pinned flows. */
+static bool is_heard_port(const struct model *model, const char *name)
 {
 	for (size_t i = 0; i < model->config->instance_count; i++) {
-		const struct unit *unit = &model->instances[i].unit;
+		const struct model_instance *instance = &model->instances[i];
 
-		if (unit->probe && !strcmp(unit->device, name))
+		if (!instance->config->remote || strcmp(instance->config->dev, name))
+			continue;
+		if (instance->unit.probe || has_pinned_flows(model, instance))
 			return true;
 	}
 	return false;
@@ -187,7 +199,7 @@ static bool is_wanted(enum attach_tc_program program, int ifindex, const char *d
 	(void)ifindex;
 	if (program == ATTACH_STEER_TC)
 		return is_inside(steerd->model, device);
-	return model_tunnel_by_device(steerd->model, device) || is_probed_port(steerd->model, device);
+	return model_tunnel_by_device(steerd->model, device) || is_heard_port(steerd->model, device);
 }
 
 int hooks_xdp_sweep(struct steerd *steerd, bool everything)
@@ -287,7 +299,7 @@ void hooks_link_changed(struct steerd *steerd, const struct link *link)
 	}
 	if (tunnel)
 		tunnel_attach(steerd, tunnel, link);
-	else if (is_probed_port(steerd->model, link->name))
+	else if (is_heard_port(steerd->model, link->name))
 		port_attach(steerd, link);
 }
 

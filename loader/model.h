@@ -67,15 +67,17 @@ struct model_tunnel {
 	struct model_connection *connection;
 	uint32_t index; /* in the map `tunnels` */
 	uint32_t ordinal;
-	uint32_t if_id;		/* of an xfrm device; 0: SAs are not its matter */
-	uint64_t sa_back_ns;	/* monotonic: when its set of SAs last came or went */
-	bool usable;		/* decided: a flow can take it now */
-	bool awaited;		/* its instance is being reset, and it was usable before: reset.c waits for it */
-	struct counters seen;	/* at the last sample */
-	bool has_ticked;	/* a tick saw it: there is something to compare with */
-	struct counters ticked; /* at the last tick */
-	struct counters rate;	/* per second, between the last two ticks */
-	uint64_t last_rx_ns;	/* monotonic: when the sample last saw rx_packets move */
+	uint32_t if_id;		   /* of an xfrm device; 0: SAs are not its matter */
+	uint64_t sa_back_ns;	   /* monotonic: when its set of SAs last came or went */
+	uint64_t flows;		   /* pinned to it, when last counted */
+	uint64_t flows_counted_ns; /* monotonic: when that count began; 0: never */
+	bool usable;		   /* decided: a flow can take it now */
+	bool awaited;		   /* its instance is being reset, and it was usable before: reset.c waits for it */
+	struct counters seen;	   /* at the last sample */
+	bool has_ticked;	   /* a tick saw it: there is something to compare with */
+	struct counters ticked;	   /* at the last tick */
+	struct counters rate;	   /* per second, between the last two ticks */
+	uint64_t last_rx_ns;	   /* monotonic: when the sample last saw rx_packets move */
 };
 
 struct model_connection {

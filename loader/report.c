@@ -47,10 +47,11 @@ static json_t *tunnel_json(const struct steerd *steerd, const struct model_tunne
 				 time_json(unit->since_ns));
 
 	json_object_update_new(
-		json, json_pack("{s:I, s:I, s:I, s:I, s:I, s:i}", "tx_packets", (json_int_t)tunnel->seen.tx_packets,
-				"tx_bytes", (json_int_t)tunnel->seen.tx_bytes, "rx_packets",
-				(json_int_t)tunnel->seen.rx_packets, "rx_bytes", (json_int_t)tunnel->seen.rx_bytes,
-				"panic_packets", (json_int_t)tunnel->seen.panic_packets, "flows", 0));
+		json,
+		json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "tx_packets", (json_int_t)tunnel->seen.tx_packets,
+			  "tx_bytes", (json_int_t)tunnel->seen.tx_bytes, "rx_packets",
+			  (json_int_t)tunnel->seen.rx_packets, "rx_bytes", (json_int_t)tunnel->seen.rx_bytes,
+			  "panic_packets", (json_int_t)tunnel->seen.panic_packets, "flows", (json_int_t)tunnel->flows));
 	json_object_update_new(
 		json, json_pack("{s:I, s:I, s:I, s:I, s:i, s:o*}", "tx_pps", (json_int_t)tunnel->rate.tx_packets,
 				"tx_bps", (json_int_t)tunnel->rate.tx_bytes * 8, "rx_pps",
@@ -71,7 +72,8 @@ static json_t *connection_json(const struct steerd *steerd, const struct model_c
 			json_array_append_new(tunnels, tunnel_json(steerd, &connection->tunnels[t]));
 	return json_pack("{s:s, s:s, s:b, s:o, s:s, s:o, s:o}", "name", connection->config->name, "state",
 			 connection_state_text(connection->state), "panic", connection->panic != NULL, "reason", reason,
-			 "affinity", "hash", "since", time_json(connection->since_ns), "tunnels", tunnels);
+			 "affinity", config_affinity_text(connection->config->affinity), "since",
+			 time_json(connection->since_ns), "tunnels", tunnels);
 }
 
 static json_t *nics_json(const struct steerd *steerd)

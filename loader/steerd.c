@@ -330,7 +330,7 @@ static int first_generation(struct steerd *steerd)
 static int everything_open(struct steerd *steerd)
 {
 	return control_start(steerd) ?: state_open(steerd) ?: watchers_open(steerd) ?: timers_open(steerd) ?:
-	       audit_watch_open(steerd) ?: first_generation(steerd);
+	       audit_watch_open(steerd) ?: flows_open(steerd) ?: first_generation(steerd);
 }
 
 /* -EINVAL says that the file is faulty: no restart will help then. */
@@ -374,6 +374,7 @@ void steerd_stop(struct steerd *steerd)
 	commands_close(steerd);
 	mode_close(steerd);
 	audit_watch_close(steerd);
+	flows_close(steerd);
 	control_close(steerd->control);
 	sd_event_source_disable_unref(steerd->settle);
 	sd_event_source_disable_unref(steerd->tick);

@@ -76,6 +76,7 @@ struct steerd {
 	bool routes_stale;	    /* settle has routes to apply */
 	struct waiter *waiters;	    /* drain --wait: commands.c */
 	struct follower *followers; /* events -f: commands.c */
+	struct flows *flows;	    /* flows.c */
 	struct reset *reset;	    /* reset.c: NULL unless one runs */
 	sd_event_source *yielding;  /* mode.c: NULL unless an instance is about to stay behind */
 };
@@ -176,6 +177,17 @@ uint64_t commands_rx_pps(const struct steerd *steerd, struct model_instance *ins
 void commands_settled(struct steerd *steerd);
 void commands_event(json_t *event, void *steerd);
 void commands_close(struct steerd *steerd);
+
+/* flows.c */
+int flows_open(struct steerd *steerd);
+void flows_close(struct steerd *steerd);
+/* Another configuration runs. */
+void flows_generation(struct steerd *steerd);
+/* Have them counted soon: a drain waits for it. */
+void flows_hurry(struct steerd *steerd);
+/* Whatever is pinned to the tunnel is so no longer. */
+void flows_forget(struct steerd *steerd, struct model_tunnel *tunnel);
+void flows_run(struct control_request *request, json_t *arguments, void *steerd);
 
 /* reset.c */
 void reset_run(struct control_request *request, json_t *arguments, void *steerd);

@@ -156,8 +156,8 @@ static json_t *skipped_json(const struct steerd *steerd, const struct model_conn
 	if (datapath_connection(steerd->datapath, connection->index, &value) || value.first_row == NO_ROWS)
 		return skipped;
 	row = steerd->datapath->rows[value.first_row + (answer->flow_hash & value.row_mask)];
-	for (uint32_t i = 0;
-	     i < (answer->rank & ~WHERE_PANIC) && i < ROW_CANDIDATES && row.candidate[i] != NO_CANDIDATE; i++) {
+	for (uint32_t i = 0; i < (answer->rank & WHERE_RANK) && i < ROW_CANDIDATES && row.candidate[i] != NO_CANDIDATE;
+	     i++) {
 		const struct model_tunnel *tunnel = &connection->tunnels[row.candidate[i]];
 
 		json_array_append_new(
@@ -172,6 +172,8 @@ static json_t *tunnel_reason(const struct model_tunnel *tunnel, uint32_t rank)
 	if (rank & WHERE_PANIC)
 		return json_sprintf("panic: %s",
 				    tunnel->connection->panic ?: "every tunnel of the connection fails its probe");
+	if (rank & WHERE_PINNED)
+		return json_string("the flow is pinned to it");
 	return json_string(rank ? "the best usable candidate of its row" : "first choice of its row");
 }
 
@@ -189,10 +191,11 @@ static json_t *answer_json(const struct steerd *steerd, const struct where_answe
 		const struct unit *instance = &tunnel->instance->unit;
 
 		json_object_update_new(
-			json, json_pack("{s:s, s:s, s:s, s:s, s:i, s:b, s:o, s:o}", "verdict", "tunnel", "tunnel",
+			json, json_pack("{s:s, s:s, s:s, s:s, s:i, s:b, s:b, s:o, s:o}", "verdict", "tunnel", "tunnel",
 					tunnel->unit.name, "instance", instance->name, "device",
 					tunnel->unit.device ?: instance->device ?: "", "rank",
-					(int)(answer->rank & ~WHERE_PANIC), "panic", (answer->rank & WHERE_PANIC) != 0,
+					(int)(answer->rank & WHERE_RANK), "panic", (answer->rank & WHERE_PANIC) != 0,
+					"pinned", (answer->rank & WHERE_PINNED) != 0,
 					"reason", tunnel_reason(tunnel, answer->rank), "skipped",
 					skipped_json(steerd, tunnel->connection, answer)));
 		return json;

@@ -28,11 +28,14 @@ struct member_rank {
 
 /* The first cache line holds all that a connection of up to eight members needs per packet. */
 struct connection {
-	__u32 first_row; /* index in `rows` of its profile's row 0, or NO_ROWS */
-	__u32 row_mask;	 /* rows of its profile - 1 */
-	__u32 members;	 /* 1..MAX_MEMBERS */
-	__u32 mtu_bytes; /* largest IP packet that every member's device takes, as last known; 0: none is known */
-	__u32 reserved[4];
+	__u32 first_row;  /* index in `rows` of its profile's row 0, or NO_ROWS */
+	__u32 row_mask;	  /* rows of its profile - 1 */
+	__u32 members;	  /* 1..MAX_MEMBERS */
+	__u32 mtu_bytes;  /* largest IP packet that every member's device takes, as last known; 0: none is known */
+	__u64 idle_ns;	  /* sticky, symmetric: a flow silent for longer is forgotten */
+	__u32 flowlet_us; /* sticky, symmetric: a flow silent for longer leaves a tunnel that is drained; 0: none does
+			   */
+	__u32 affinity;	  /* enum affinity */
 	struct member member[MAX_MEMBERS];    /* by ordinal */
 	struct member_rank rank[MAX_MEMBERS]; /* by ordinal */
 	char name[NAME_BYTES];		      /* zero-terminated */

@@ -32,6 +32,12 @@
 	X(sa_expiring)                                                                                                 \
 	X(probe_dead)
 
+/* Values of health.admin_out: a flow that is pinned to a tunnel (flows.h) goes on while it is drained. */
+enum admin_out {
+	ADMIN_DRAINING = 1, /* flows stay with it until they pause */
+	ADMIN_OUT = 2,	    /* nobody's */
+};
+
 struct health {
 #define X(field, word, writer) __u8 field; /* not 0: out for this cause */
 	HEALTH_CAUSES(X)

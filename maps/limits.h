@@ -8,7 +8,7 @@
 #ifndef MAPS_LIMITS_H
 #define MAPS_LIMITS_H
 
-#define MAP_ABI_VERSION 4
+#define MAP_ABI_VERSION 5
 
 #define MAX_INSTANCES	 64
 #define MAX_CONNECTIONS	 10000
@@ -18,6 +18,8 @@
 #define MAX_INSIDE_NICS	 16
 #define MAX_OUTSIDE_NICS 16
 #define MAX_SESSIONS	 4096
+#define MIN_FLOWS	 1024
+#define MAX_FLOWS	 (1 << 26)
 #define NAME_BYTES	 32 /* names in the maps, their terminating zero included */
 
 #define MIN_WEIGHT 1

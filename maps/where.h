@@ -21,14 +21,17 @@ enum where_verdict {
 	WHERE_DROP,   /* detail: enum drop_reason */
 };
 
-#define WHERE_PANIC 0x80000000u /* in rank: none was usable, and this one is out for HEALTH_PANIC_CAUSES alone */
+#define WHERE_PANIC  0x80000000u /* in rank: none was usable, and this one is out for HEALTH_PANIC_CAUSES alone */
+#define WHERE_PINNED 0x40000000u /* in rank: the flow keeps the tunnel that it has */
+#define WHERE_RANK   0x3fffffffu
 
 struct where_answer {
 	__u32 verdict;	  /* enum where_verdict */
 	__u32 detail;	  /* see there */
 	__u32 connection; /* index in `connections`, or NO_CONNECTION */
 	__u32 flow_hash;  /* its low bits choose the row */
-	__u32 rank;	  /* how many better candidates were passed over; 0: the flow's first choice; | WHERE_PANIC */
+	__u32 rank;	  /* how many better candidates were passed over; 0: the flow's first choice; | WHERE_PANIC,
+			     WHERE_PINNED */
 };
 
 _Static_assert(sizeof(struct where_answer) == 20, "the five words of __sk_buff.cb");

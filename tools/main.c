@@ -36,6 +36,11 @@ static const struct tool tools[] = {
 	 "PROTO is tcp, udp, sctp, icmp, icmp6 or a number. The port of an ICMP source is its echo id.\n"
 	 "IPv6 addresses with a port stand in brackets: [2001:db8::1]:443\n",
 	 where_main},
+	{"flows", "[--tunnel NAME] [--top N]", "List pinned flows, those with the most traffic first.",
+	 "  --tunnel NAME  only flows of this tunnel\n"
+	 "  --top N        that many, 20 unless given\n"
+	 "Connections with affinity sticky or symmetric pin their flows; those with hash have none to list.\n",
+	 flows_main},
 	{"events", "[-f] [-n N]", "Show what happened, oldest first.",
 	 "  -f, --follow  and what happens from now on\n"
 	 "  -n, --last N  only the last N events\n",

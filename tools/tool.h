@@ -101,6 +101,7 @@ void tool_print_unit(const json_t *result, const struct tool_call *call);
 int check_main(struct tool_call *call);
 int drain_main(struct tool_call *call);
 int events_main(struct tool_call *call);
+int flows_main(struct tool_call *call);
 int mode_main(struct tool_call *call);
 int reload_main(struct tool_call *call);
 int reset_main(struct tool_call *call);

@@ -41,6 +41,7 @@
 #include "../../bpf/flow_hash.h"
 #include "../../maps/connections.h"
 #include "../../maps/counters.h"
+#include "../../maps/flows.h"
 #include "../../maps/gateway.h"
 #include "../../maps/health.h"
 #include "../../maps/limits.h"
@@ -79,9 +80,14 @@ struct rig {
 	struct instance *instances;			/* mapped */
 	struct connection *connections;			/* mapped */
 	struct gateway *gateway;			/* mapped */
+	struct tunnel_epoch *tunnel_epochs;		/* mapped */
 };
 
 static struct rig rig;
+
+/* Set before the rig is opened: room for pinned flows, of connections that a test makes sticky or symmetric. */
+static uint32_t rig_flows;
+static uint64_t rig_flow_burst_ns, rig_flow_interval_ns;
 
 static inline void shell(const char *command)
 {
@@ -219,6 +225,10 @@ static inline void rig_load(bool path_stack)
 	rig.tc->rodata->hash_seed = rig.xdp->rodata->hash_seed = SEED;
 	rig.xdp->rodata->inside_nic = INSIDE_NIC;
 	rig.tc->rodata->path_stack = rig.xdp->rodata->path_stack = path_stack;
+	rig.tc->rodata->flows_kept = rig.xdp->rodata->flows_kept = rig_flows != 0;
+	rig.tc->rodata->flow_burst_ns = rig.xdp->rodata->flow_burst_ns = rig_flow_burst_ns;
+	rig.tc->rodata->flow_interval_ns = rig.xdp->rodata->flow_interval_ns = rig_flow_interval_ns;
+	bpf_map__set_max_entries(rig.tc->maps.flows, rig_flows ?: 1);
 	bpf_map__set_max_entries(rig.tc->maps.connections, CONNECTIONS);
 	bpf_map__set_max_entries(rig.tc->maps.rows, RIG_ROWS);
 	bpf_map__set_max_entries(rig.tc->maps.tunnels, RIG_TUNNELS);
@@ -232,6 +242,7 @@ static inline void rig_load(bool path_stack)
 	rig.instances = rig_map(rig.tc->maps.instances);
 	rig.connections = rig_map(rig.tc->maps.connections);
 	rig.gateway = rig_map(rig.tc->maps.gateway);
+	rig.tunnel_epochs = rig_map(rig.tc->maps.tunnel_epochs);
 }
 
 static inline void rig_fill(void)
