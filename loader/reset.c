@@ -5,20 +5,15 @@
  *
  * A reset belongs to the daemon: who asked for it may go away, it goes on. It stops at the first thing that goes wrong,
  * leaves the instance drained, and says so. It holds names, no pointers into the model, so that reloads may come in
- * between. Context: the event loop, which it never blocks: the command is a child in a process group of its own.
+ * between. Context: the event loop, which it never blocks: the command is a child (child.h).
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "child.h"
 #include "clock.h"
 #include "steerd.h"
 
@@ -26,7 +21,6 @@
 #define LOOK_NS	      (NS_PER_SECOND / 4)
 #define PROGRESS_NS   NS_PER_SECOND
 #define STEADY_NS     (2 * NS_PER_SECOND) /* usable for this long: what the command still brings down is down by then */
-#define GRACE_NS      (2 * NS_PER_SECOND) /* between SIGTERM and SIGKILL */
 #define LINE_BYTES    160
 #define MESSAGE_BYTES 1024
 
@@ -44,16 +38,13 @@ struct reset {
 
 	/* Of name[at]. */
 	enum step step;
-	bool was_out;				 /* drained before: it stays so */
-	uint64_t deadline_ns;			 /* monotonic */
-	uint64_t told_ns;			 /* monotonic: the last progress */
-	uint64_t usable_ns;			 /* monotonic: since when, in STEP_RETURN; 0: it is not */
-	bool overran;				 /* the command was told to end */
-	pid_t pid;				 /* 0: no command runs */
-	int output_fd;				 /* -1: none */
-	char last[LINE_BYTES], line[LINE_BYTES]; /* of its output: the last line, and one that is not complete yet */
-	size_t line_bytes;
-	sd_event_source *timer, *child, *output;
+	bool was_out;		     /* drained before: it stays so */
+	uint64_t deadline_ns;	     /* monotonic */
+	uint64_t told_ns;	     /* monotonic: the last progress */
+	uint64_t usable_ns;	     /* monotonic: since when, in STEP_RETURN; 0: it is not */
+	struct child *child;	     /* NULL: no command runs */
+	char last[CHILD_LINE_BYTES]; /* of the output of the command that has ended */
+	sd_event_source *timer;
 };
 
 static const char *name_of(const struct reset *reset)
@@ -74,20 +65,10 @@ bool reset_holds(const struct steerd *steerd, const struct model_instance *insta
 /* --- the end -------------------------------------------------------------------------------------------------------
  */
 
-static void command_close(struct reset *reset)
-{
-	reset->child = sd_event_source_disable_unref(reset->child);
-	reset->output = sd_event_source_disable_unref(reset->output);
-	if (reset->output_fd >= 0)
-		close(reset->output_fd);
-	reset->output_fd = -1;
-	reset->pid = 0;
-}
-
 static void reset_free(struct reset *reset)
 {
 	reset->steerd->reset = NULL;
-	command_close(reset);
+	child_stop(reset->child);
 	sd_event_source_disable_unref(reset->timer);
 	free(reset);
 }
@@ -184,6 +165,14 @@ static const char *missing_of(const struct reset *reset, const struct model_inst
 	return any_in && !any_usable ? "none of its tunnels is usable" : NULL;
 }
 
+/* The last line of what the command printed. */
+static const char *output_of(const struct reset *reset)
+{
+	if (reset->step == STEP_DRAIN)
+		return NULL;
+	return reset->child ? child_last_line(reset->child) : reset->last;
+}
+
 static void progress_tell(struct reset *reset, struct model_instance *instance, const char *step)
 {
 	char buffer[LINE_BYTES];
@@ -195,7 +184,7 @@ static void progress_tell(struct reset *reset, struct model_instance *instance, 
 				 json_pack("{s:s, s:s, s:s, s:I, s:s*, s:s*}", "name", name_of(reset), "step", step,
 					   "state", unit_state_text(instance->unit.state), "rx_pps",
 					   (json_int_t)commands_rx_pps(reset->steerd, instance), "output",
-					   reset->step != STEP_DRAIN ? reset->last : NULL, "reason", missing));
+					   output_of(reset), "reason", missing));
 }
 
 static void step_enter(struct reset *reset, struct model_instance *instance, enum step step)
@@ -207,151 +196,46 @@ static void step_enter(struct reset *reset, struct model_instance *instance, enu
 /* --- the command ---------------------------------------------------------------------------------------------------
  */
 
-static void line_end(struct reset *reset)
-{
-	if (!reset->line_bytes)
-		return;
-	memcpy(reset->last, reset->line, reset->line_bytes);
-	reset->last[reset->line_bytes] = 0;
-	reset->line_bytes = 0;
-}
-
-/* Whatever it is, it must be fit for JSON and a terminal. */
-static void output_add(struct reset *reset, const char *bytes, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		char c = bytes[i];
-
-		if (c == '\n' || c == '\r')
-			line_end(reset);
-		else if (reset->line_bytes < LINE_BYTES - 1)
-			reset->line[reset->line_bytes++] = c >= 0x20 && c < 0x7f ? c : '?';
-	}
-}
-
-/* Returns false at its end. */
-static bool output_read(struct reset *reset)
-{
-	char bytes[4096];
-	ssize_t count = read(reset->output_fd, bytes, sizeof(bytes));
-
-	if (count > 0)
-		output_add(reset, bytes, (size_t)count);
-	return count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR));
-}
-
-static int on_output(sd_event_source *source, int fd, uint32_t revents, void *context)
-{
-	(void)fd, (void)revents;
-	return output_read(context) ? 0 : sd_event_source_set_enabled(source, SD_EVENT_OFF);
-}
-
-/* What waits in the pipe; what the command left running may go on to write. */
-static void output_finish(struct reset *reset)
-{
-	for (int reads = 0; reads < 64 && output_read(reset); reads++)
-		;
-	line_end(reset);
-}
-
 /* ' ("its last line")' */
-static const char *last_text(const struct reset *reset, char buffer[LINE_BYTES + 8])
+static const char *last_text(const struct reset *reset, char buffer[CHILD_LINE_BYTES + 8])
 {
 	buffer[0] = 0;
 	if (reset->last[0])
-		snprintf(buffer, LINE_BYTES + 8, " (\"%s\")", reset->last);
+		snprintf(buffer, CHILD_LINE_BYTES + 8, " (\"%s\")", reset->last);
 	return buffer;
 }
 
-static int on_child(sd_event_source *source, const siginfo_t *info, void *context)
+static void on_command_ended(const struct child_end *end, void *context)
 {
 	struct reset *reset = context;
 	struct model_instance *instance = instance_of(reset);
-	char last[LINE_BYTES + 8];
-	bool exited = info->si_code == CLD_EXITED;
+	char buffer[CHILD_FAILURE_BYTES];
+	const char *failure = child_failure(end, reset->limit_ns, buffer);
 
-	(void)source;
-	output_finish(reset);
-	command_close(reset);
-	last_text(reset, last);
-	if (reset->overran)
-		reset_fail_drained(reset, EXIT_TIMED_OUT,
-				   "its reset command did not end within %.3g s and was stopped%s",
-				   (double)reset->limit_ns / NS_PER_SECOND, last);
-	else if (!exited || info->si_status)
-		reset_fail_drained(reset, EXIT_FAILED, "its reset command %s %d%s",
-				   exited ? "ended with" : "was ended by signal", info->si_status, last);
+	reset->child = NULL;
+	memcpy(reset->last, end->last, sizeof(reset->last));
+	if (failure)
+		reset_fail_drained(reset, end->overran ? EXIT_TIMED_OUT : EXIT_FAILED, "its reset command %s", failure);
 	else if (!instance)
 		reset_fail_drained(reset, EXIT_FAILED,
 				   "its reset command was run, but it left the configuration meanwhile");
 	else
 		step_enter(reset, instance, STEP_RETURN);
-	return 0;
 }
 
-/* The daemon's own signal mask, descriptors and process group are none of the command's. */
-static int command_spawn(struct reset *reset, const char *command, int output_fd)
+static int command_start(struct reset *reset, const struct model_instance *instance)
 {
-	char *argv[] = {(char *)"sh", (char *)"-c", (char *)command, NULL};
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, ignored;
-	int err;
+	uint64_t now_ns = clock_monotonic_ns();
+	struct child_options options = {
+		.command = instance->config->reset,
+		.instance = instance->unit.name,
+		.gateway = reset->steerd->model->config->name,
+		.limit_ns = reset->deadline_ns > now_ns ? reset->deadline_ns - now_ns : 0,
+		.ended = on_command_ended,
+		.context = reset,
+	};
 
-	sigemptyset(&none);
-	sigemptyset(&ignored);
-	sigaddset(&ignored, SIGPIPE);
-	err = posix_spawn_file_actions_init(&actions);
-	if (err)
-		return -err;
-	err = posix_spawnattr_init(&attributes);
-	if (err) {
-		posix_spawn_file_actions_destroy(&actions);
-		return -err;
-	}
-	err = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	err = err ?: posix_spawn_file_actions_adddup2(&actions, output_fd, STDOUT_FILENO);
-	err = err ?: posix_spawn_file_actions_adddup2(&actions, output_fd, STDERR_FILENO);
-	err = err ?: posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-	err = err ?: posix_spawnattr_setsigmask(&attributes, &none);
-	err = err ?: posix_spawnattr_setsigdefault(&attributes, &ignored);
-	err = err
-		      ?: posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-								       POSIX_SPAWN_SETPGROUP);
-	err = err ?: posix_spawn(&reset->pid, "/bin/sh", &actions, &attributes, argv, environ);
-	if (err)
-		reset->pid = 0;
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return -err;
-}
-
-static int command_start(struct reset *reset, const char *command)
-{
-	int output[2], err;
-
-	if (pipe2(output, O_CLOEXEC))
-		return -errno;
-	reset->output_fd = output[0];
-	reset->last[0] = 0;
-	reset->line_bytes = 0;
-	reset->overran = false;
-	err = fcntl(output[0], F_SETFL, O_NONBLOCK) ? -errno : command_spawn(reset, command, output[1]);
-	close(output[1]);
-	if (!err)
-		err = sd_event_add_io(reset->steerd->loop, &reset->output, output[0], EPOLLIN, on_output, reset);
-	if (err >= 0)
-		err = sd_event_source_set_priority(reset->output, CONTROL_PRIORITY);
-	if (err >= 0)
-		err = sd_event_add_child(reset->steerd->loop, &reset->child, reset->pid, WEXITED, on_child, reset);
-	if (err >= 0)
-		err = sd_event_source_set_priority(reset->child, CONTROL_PRIORITY);
-	if (err >= 0)
-		return 0;
-	if (reset->pid)
-		kill(-reset->pid, SIGKILL);
-	command_close(reset);
-	return err;
+	return child_start(reset->steerd->loop, &options, &reset->child);
 }
 
 /* --- step by step --------------------------------------------------------------------------------------------------
@@ -375,25 +259,17 @@ static void drain_look(struct reset *reset, struct model_instance *instance, boo
 		reset_fail_drained(reset, EXIT_USAGE, "its reset command left the configuration meanwhile");
 		return;
 	}
-	err = command_start(reset, instance->config->reset);
+	err = command_start(reset, instance);
 	if (err)
 		reset_fail_drained(reset, EXIT_FAILED, "its reset command cannot be run: %s", strerror(-err));
 	else
 		step_enter(reset, instance, STEP_COMMAND);
 }
 
-static void command_look(struct reset *reset, uint64_t now_ns)
-{
-	if (now_ns < reset->deadline_ns)
-		return;
-	kill(-reset->pid, now_ns < reset->deadline_ns + GRACE_NS ? SIGTERM : SIGKILL);
-	reset->overran = true;
-}
-
 static void instance_done(struct reset *reset, struct model_instance *instance)
 {
 	int err = reset->was_out ? 0 : commands_set_out(reset->steerd, instance, false);
-	char last[LINE_BYTES + 8];
+	char last[CHILD_LINE_BYTES + 8];
 
 	if (err) {
 		reset_fail_drained(reset, EXIT_FAILED, "reset, but that it is back cannot be remembered on disk: %s",
@@ -440,8 +316,8 @@ static void reset_look(struct reset *reset)
 	if (instance && now_ns - reset->told_ns >= PROGRESS_NS)
 		progress_tell(reset, instance, step_text[reset->step]);
 	if (reset->step == STEP_COMMAND)
-		command_look(reset, now_ns);
-	else if (!instance)
+		return; /* its end is told, and its limit kept, by child.c */
+	if (!instance)
 		reset_fail(reset, EXIT_FAILED,
 			   "%s left the configuration meanwhile; it is drained, should it come back", name_of(reset));
 	else if (reset->step == STEP_DRAIN)
@@ -576,7 +452,6 @@ void reset_run(struct control_request *request, json_t *arguments, void *context
 		.now = now,
 		.force = force,
 		.limit_ns = deadline_ms ? (uint64_t)deadline_ms * NS_PER_MS : LIMIT_NS,
-		.output_fd = -1,
 	};
 	if (!names_collect(reset, request, name)) {
 		free(reset);
@@ -601,8 +476,6 @@ void reset_close(struct steerd *steerd)
 
 	if (!reset)
 		return;
-	if (reset->pid)
-		kill(-reset->pid, SIGTERM);
 	reset_fail_drained(reset, EXIT_NO_DAEMON, "aa-steerd stops%s",
 			   reset->step == STEP_DRAIN	 ? " before its reset command was run"
 			   : reset->step == STEP_COMMAND ? ", and its reset command was stopped"
