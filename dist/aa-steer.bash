@@ -38,7 +38,7 @@ _aa_steer()
 	case $command:$current in
 	:-*) words="--json --gateway --help" ;;
 	:*) words=$commands ;;
-	drain:-*) words="--now --wait --deadline --force --json --gateway --help" ;;
+	drain:-*) words="--now --wait --deadline --dry-run --force --json --gateway --help" ;;
 	reset:-*) words="--all --now --deadline --force --json --gateway --help" ;;
 	mode:-*) words="--active --json --gateway --help" ;;
 	events:-*) words="--follow --last --json --gateway --help" ;;

@@ -11,9 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 struct admin {
 	char *path;
-	json_t *out; /* object: name -> true */
+	json_t *out; /* object: name -> {"draining": true, "until_ms": deadline}, both missing where they say nothing */
 	struct admin_order order;
 };
 
@@ -53,6 +55,27 @@ static int order_read(const json_t *file, struct admin_order *order)
 	return err;
 }
 
+/* Of those that are out, who is draining, and until when. Whoever is not out is in, whatever stands here. */
+static int draining_read(const json_t *file, json_t *out)
+{
+	json_t *draining = json_object_get(file, "draining"), *drain, *entry, *until;
+	const char *name;
+
+	if (draining && !json_is_object(draining))
+		return -EINVAL;
+	json_object_foreach (draining, name, drain) {
+		until = json_object_get(drain, "until_ms");
+		if (!json_is_object(drain) || (until && (!json_is_integer(until) || json_integer_value(until) <= 0)))
+			return -EINVAL;
+		entry = json_object_get(out, name);
+		if (entry)
+			json_object_set_new(entry, "draining", json_true());
+		if (entry && until)
+			json_object_set(entry, "until_ms", until);
+	}
+	return 0;
+}
+
 static int file_read(struct admin *admin)
 {
 	json_t *file, *name;
@@ -69,9 +92,9 @@ static int file_read(struct admin *admin)
 		if (!json_is_string(name))
 			err = -EINVAL;
 		else
-			json_object_set_new(admin->out, json_string_value(name), json_true());
+			json_object_set_new(admin->out, json_string_value(name), json_object());
 	}
-	err = err ?: order_read(file, &admin->order);
+	err = err ?: draining_read(file, admin->out) ?: order_read(file, &admin->order);
 	json_decref(file);
 	return err;
 }
@@ -104,9 +127,40 @@ void admin_close(struct admin *admin)
 	free(admin);
 }
 
-bool admin_is_out(const struct admin *admin, const char *name)
+static enum admin_out entry_out(const json_t *entry)
 {
-	return json_object_get(admin->out, name);
+	return !entry ? 0 : json_object_get(entry, "draining") ? ADMIN_DRAINING : ADMIN_OUT;
+}
+
+static uint64_t entry_deadline_ns(const json_t *entry)
+{
+	return (uint64_t)json_integer_value(json_object_get(entry, "until_ms")) * NS_PER_MS;
+}
+
+enum admin_out admin_is_out(const struct admin *admin, const char *name)
+{
+	return entry_out(json_object_get(admin->out, name));
+}
+
+uint64_t admin_deadline_ns(const struct admin *admin, const char *name)
+{
+	return entry_deadline_ns(json_object_get(admin->out, name));
+}
+
+const char *admin_next_deadline(const struct admin *admin, uint64_t *ret_deadline_ns)
+{
+	const char *name, *next = NULL;
+	json_t *entry;
+
+	json_object_foreach (admin->out, name, entry) {
+		uint64_t deadline_ns = entry_deadline_ns(entry);
+
+		if (!deadline_ns || (next && deadline_ns >= *ret_deadline_ns))
+			continue;
+		next = name;
+		*ret_deadline_ns = deadline_ns;
+	}
+	return next;
 }
 
 static int text_write(const char *path, const char *text)
@@ -160,13 +214,20 @@ static void order_write(json_t *file, const struct admin_order *order)
 
 static int file_write(const struct admin *admin)
 {
-	json_t *file = json_pack("{s:[]}", "out"), *ignored;
+	json_t *file = json_pack("{s:[]}", "out"), *draining = json_object(), *entry;
 	char fresh[PATH_MAX], *text;
 	const char *name;
 	int err = -ENOMEM;
 
-	json_object_foreach (admin->out, name, ignored)
+	json_object_foreach (admin->out, name, entry) {
 		json_array_append_new(json_object_get(file, "out"), json_string(name));
+		if (entry_out(entry) == ADMIN_DRAINING)
+			json_object_set_new(draining, name,
+					    json_pack("{s:O*}", "until_ms", json_object_get(entry, "until_ms")));
+	}
+	if (json_object_size(draining))
+		json_object_set(file, "draining", draining);
+	json_decref(draining);
 	order_write(file, &admin->order);
 	text = json_dumps(file, JSON_INDENT(1));
 	snprintf(fresh, sizeof(fresh), "%s.new", admin->path);
@@ -179,23 +240,43 @@ static int file_write(const struct admin *admin)
 	return err;
 }
 
-int admin_set_out(struct admin *admin, const char *name, bool out)
+/* Takes over entry; NULL: it is in. */
+static void entry_put(struct admin *admin, const char *name, json_t *entry)
 {
-	int err;
+	if (entry)
+		json_object_set_new(admin->out, name, entry);
+	else
+		json_object_del(admin->out, name);
+}
 
-	if (admin_is_out(admin, name) == out)
+static json_t *entry_new(enum admin_out out, uint64_t deadline_ns)
+{
+	json_t *entry = out ? json_object() : NULL;
+
+	if (out == ADMIN_DRAINING)
+		json_object_set_new(entry, "draining", json_true());
+	if (out == ADMIN_DRAINING && deadline_ns)
+		json_object_set_new(entry, "until_ms",
+				    json_integer((json_int_t)((deadline_ns + NS_PER_MS - 1) / NS_PER_MS)));
+	return entry;
+}
+
+int admin_set_out(struct admin *admin, const char *name, enum admin_out out, uint64_t deadline_ns)
+{
+	json_t *before = json_incref(json_object_get(admin->out, name)), *entry = entry_new(out, deadline_ns);
+	int err = 0;
+
+	if (before == entry || json_equal(before, entry)) {
+		json_decref(before);
+		json_decref(entry);
 		return 0;
-	if (out)
-		json_object_set_new(admin->out, name, json_true());
-	else
-		json_object_del(admin->out, name);
+	}
+	entry_put(admin, name, entry);
 	err = file_write(admin);
-	if (!err)
-		return 0;
-	if (out)
-		json_object_del(admin->out, name);
+	if (err)
+		entry_put(admin, name, before);
 	else
-		json_object_set_new(admin->out, name, json_true());
+		json_decref(before);
 	return err;
 }
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What operators decided and what must survive restart and reboot: the names that are administratively out, the mode
- * that was set by hand, and who stays behind in active-standby.
+ * What operators decided and what must survive restart and reboot: the names that are administratively out, how far,
+ * and when their drain ends; the mode that was set by hand, and who stays behind in active-standby.
  *
  * Kept as one small JSON file, replaced whole (written beside, synced, renamed):
  *
- *   {"out": ["in0"], "mode": {"mode": "active-standby", "over": "active-active", "first": "in1"}, "behind": ["in2"]}
+ *   {"out": ["in0", "hq-1"], "draining": {"hq-1": {"until_ms": 1764557231500}},
+ *    "mode": {"mode": "active-standby", "over": "active-active", "first": "in1"}, "behind": ["in2"]}
  *
- * Older versions write and read `out` alone; `mode` and `behind` are missing where there is nothing to say.
+ * `draining` holds those of `out` that flows may still be pinned to, with the wall clock's milliseconds since 1970 at
+ * which that ends, where it does. Older versions write and read `out` alone; `draining`, `mode` and `behind` are
+ * missing where there is nothing to say.
  * Names that the configuration no longer has are kept: they may come back with the next reload. Context: the event
  * loop.
  */
@@ -16,7 +19,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "../maps/health.h"
 #include "config.h"
 
 struct admin;
@@ -35,10 +40,15 @@ struct admin_order {
 int admin_open(const char *path, struct admin **ret_admin);
 void admin_close(struct admin *admin);
 
-bool admin_is_out(const struct admin *admin, const char *name);
+/* How far this name is out; 0: it is in. */
+enum admin_out admin_is_out(const struct admin *admin, const char *name);
+/* When a drain ends whether or not all have left; wall clock, 0: never, or it has ended. */
+uint64_t admin_deadline_ns(const struct admin *admin, const char *name);
+/* Whose deadline is the next, and when it is. NULL: nobody has one. */
+const char *admin_next_deadline(const struct admin *admin, uint64_t *ret_deadline_ns);
 
-/* Stored on disk when this returns 0; on failure nothing changed. */
-int admin_set_out(struct admin *admin, const char *name, bool out);
+/* Stored on disk when this returns 0; on failure nothing changed. deadline_ns is for ADMIN_DRAINING, else 0. */
+int admin_set_out(struct admin *admin, const char *name, enum admin_out out, uint64_t deadline_ns);
 
 const struct admin_order *admin_order(const struct admin *admin);
 /* Likewise stored on disk, or nothing changed. */

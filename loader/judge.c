@@ -47,7 +47,7 @@ static void tunnel_decide(const struct judge *judge, struct model_tunnel *tunnel
 	const struct unit *dead = NULL;
 	const char *reason = "";
 
-	if (unit->facts.admin_out || instance->facts.admin_out) {
+	if (model_tunnel_out(tunnel)) {
 		state = unit->silent ? UNIT_DRAINED : UNIT_DRAINING;
 		reason = unit->facts.admin_out ? "administratively out" : "its instance is administratively out";
 	} else if (!unit_usable(unit) || !unit_usable(instance)) {

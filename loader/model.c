@@ -68,6 +68,13 @@ bool model_tunnel_usable(const struct model_tunnel *tunnel)
 	return unit_usable(&tunnel->unit) && unit_usable(&tunnel->instance->unit);
 }
 
+enum admin_out model_tunnel_out(const struct model_tunnel *tunnel)
+{
+	__u8 own = tunnel->unit.facts.admin_out, instance = tunnel->instance->unit.facts.admin_out;
+
+	return own > instance ? own : instance;
+}
+
 static void *name_find(const struct hsearch_data *table, const char *name)
 {
 	ENTRY wanted = {.key = (char *)name}, *found = NULL;
@@ -439,6 +446,7 @@ void model_inherit(struct model *model, const struct model *older)
 		tunnel->ticked = from->ticked;
 		tunnel->rate = from->rate;
 		tunnel->last_rx_ns = from->last_rx_ns;
+		tunnel->flows = from->flows;
 	}
 	for (size_t i = 0; i < model->config->connection_count; i++) {
 		struct model_connection *connection = &model->connections[i];

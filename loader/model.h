@@ -158,5 +158,7 @@ const char *unit_cause(const struct unit *unit);
 bool unit_is_dead(const struct unit *unit);
 /* Can a flow take it now? */
 bool model_tunnel_usable(const struct model_tunnel *tunnel);
+/* How far it is out by an operator, itself or by its instance: 0, or the further of the two. */
+enum admin_out model_tunnel_out(const struct model_tunnel *tunnel);
 
 #endif

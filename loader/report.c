@@ -23,28 +23,51 @@ static json_t *gateway_json(const struct steerd *steerd)
 	return json;
 }
 
+static json_t *reason_json(const struct steerd *steerd, const struct unit *unit)
+{
+	struct drain_target target = drain_target_find(steerd->model, unit->name);
+	char reason[DRAIN_REASON_BYTES];
+
+	return json_string(drain_reason(steerd->model, &target, reason));
+}
+
+/* Of a unit that was drained itself: how far that is; else NULL. */
+static json_t *drain_json(const struct steerd *steerd, const struct unit *unit)
+{
+	struct drain_target target = drain_target_find(steerd->model, unit->name);
+	uint64_t deadline_ns = admin_deadline_ns(steerd->admin, unit->name);
+	struct drain_rest rest;
+
+	if (!unit->facts.admin_out)
+		return NULL;
+	rest = drain_rest(steerd->model, &target);
+	return json_pack("{s:b, s:I, s:I, s:o*}", "flows_may_stay", unit->facts.admin_out == ADMIN_DRAINING, "flows",
+			 (json_int_t)rest.flows, "rx_pps", (json_int_t)rest.rx_pps, "deadline",
+			 deadline_ns ? time_json(deadline_ns) : NULL);
+}
+
 static json_t *instance_json(const struct steerd *steerd, const struct model_instance *instance)
 {
 	const struct unit *unit = &instance->unit;
 	char address[CONFIG_ADDRESS_TEXT];
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:o*}", "name", unit->name, "public",
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:i, s:i, s:o*, s:o*}", "name", unit->name, "public",
 			 config_address_text(&instance->config->public, address), "state", unit_state_text(unit->state),
-			 "reason", unit->reason, "since", time_json(unit->since_ns), "tunnels_usable",
+			 "reason", reason_json(steerd, unit), "since", time_json(unit->since_ns), "tunnels_usable",
 			 (int)instance->tunnels_usable, "tunnels", (int)instance->tunnels, "probe",
-			 report_probe(steerd, unit));
+			 report_probe(steerd, unit), "drain", drain_json(steerd, unit));
 }
 
 static json_t *tunnel_json(const struct steerd *steerd, const struct model_tunnel *tunnel)
 {
 	const struct unit *unit = &tunnel->unit, *instance = &tunnel->instance->unit;
 	const struct unit *way = tunnel->instance->config->remote ? instance : unit;
-	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:s, s:o}", "name", unit->name, "instance",
+	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:o}", "name", unit->name, "instance",
 				 instance->name, "device", way->device ?: "", "state", unit_state_text(unit->state),
 				 "live", !unit->facts.probe_dead && !instance->facts.probe_dead, "sa",
 				 !unit->facts.sa_missing && !unit->facts.device_missing, "link",
-				 !way->facts.device_missing && !way->facts.link_down, "reason", unit->reason, "since",
-				 time_json(unit->since_ns));
+				 !way->facts.device_missing && !way->facts.link_down, "reason",
+				 reason_json(steerd, unit), "since", time_json(unit->since_ns));
 
 	json_object_update_new(
 		json,
@@ -53,10 +76,11 @@ static json_t *tunnel_json(const struct steerd *steerd, const struct model_tunne
 			  (json_int_t)tunnel->seen.rx_packets, "rx_bytes", (json_int_t)tunnel->seen.rx_bytes,
 			  "panic_packets", (json_int_t)tunnel->seen.panic_packets, "flows", (json_int_t)tunnel->flows));
 	json_object_update_new(
-		json, json_pack("{s:I, s:I, s:I, s:I, s:i, s:o*}", "tx_pps", (json_int_t)tunnel->rate.tx_packets,
+		json, json_pack("{s:I, s:I, s:I, s:I, s:i, s:o*, s:o*}", "tx_pps", (json_int_t)tunnel->rate.tx_packets,
 				"tx_bps", (json_int_t)tunnel->rate.tx_bytes * 8, "rx_pps",
 				(json_int_t)tunnel->rate.rx_packets, "rx_bps", (json_int_t)tunnel->rate.rx_bytes * 8,
-				"weight", (int)tunnel->config->weight, "probe", report_probe(steerd, unit)));
+				"weight", (int)tunnel->config->weight, "probe", report_probe(steerd, unit), "drain",
+				drain_json(steerd, unit)));
 	return json;
 }
 

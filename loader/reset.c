@@ -52,6 +52,11 @@ static const char *name_of(const struct reset *reset)
 	return reset->name[reset->at];
 }
 
+static struct drain_target target_of(struct model_instance *instance)
+{
+	return (struct drain_target){.instance = instance, .unit = &instance->unit};
+}
+
 static struct model_instance *instance_of(const struct reset *reset)
 {
 	return model_instance_by_name(reset->steerd->model, name_of(reset));
@@ -177,13 +182,14 @@ static void progress_tell(struct reset *reset, struct model_instance *instance, 
 {
 	char buffer[LINE_BYTES];
 	const char *missing = reset->step == STEP_RETURN ? missing_of(reset, instance, buffer) : NULL;
+	struct drain_target target = target_of(instance);
 
 	reset->told_ns = clock_monotonic_ns();
 	if (reset->request)
 		control_progress(reset->request,
 				 json_pack("{s:s, s:s, s:s, s:I, s:s*, s:s*}", "name", name_of(reset), "step", step,
 					   "state", unit_state_text(instance->unit.state), "rx_pps",
-					   (json_int_t)commands_rx_pps(reset->steerd, instance), "output",
+					   (json_int_t)drain_rest(reset->steerd->model, &target).rx_pps, "output",
 					   output_of(reset), "reason", missing));
 }
 
@@ -268,7 +274,8 @@ static void drain_look(struct reset *reset, struct model_instance *instance, boo
 
 static void instance_done(struct reset *reset, struct model_instance *instance)
 {
-	int err = reset->was_out ? 0 : commands_set_out(reset->steerd, instance, false);
+	struct drain_target target = target_of(instance);
+	int err = reset->was_out ? 0 : drain_put_back(reset->steerd, &target);
 	char last[CHILD_LINE_BYTES + 8];
 
 	if (err) {
@@ -352,6 +359,7 @@ static void instance_begin(struct reset *reset)
 	struct steerd *steerd = reset->steerd;
 	struct model_instance *instance = instance_of(reset);
 	const struct model_connection *cut;
+	struct drain_target target;
 	int err;
 
 	if (!instance) {
@@ -370,14 +378,16 @@ static void instance_begin(struct reset *reset)
 	tunnels_await(reset, instance);
 	steerd_event(steerd, "reset-started", name_of(reset), "%s is reset: drained, then by its command",
 		     name_of(reset));
-	err = reset->was_out ? 0 : commands_set_out(steerd, instance, true);
+	/* What is pinned to an instance that restarts has to move in any case. */
+	target = target_of(instance);
+	err = drain_take_out(steerd, &target, ADMIN_OUT, 0);
 	if (err) {
 		reset_fail(reset, EXIT_FAILED, "'%s' stays in: this cannot be remembered on disk: %s", name_of(reset),
 			   strerror(-err));
 		return;
 	}
 	if (reset->now)
-		commands_silence(steerd, instance);
+		drain_silence(steerd, &target);
 	reset->deadline_ns = clock_monotonic_ns() + reset->limit_ns;
 	reset->usable_ns = 0;
 	step_enter(reset, instance, STEP_DRAIN);

@@ -17,10 +17,9 @@
 #include "log.h"
 #include "paths.h"
 
-#define SETTLE_PRIORITY	 5
-#define TICK_PRIORITY	 6
-#define TICK_NS		 NS_PER_SECOND
-#define DRAIN_SILENCE_NS NS_PER_SECOND /* a tunnel that is out and received nothing for this long is drained */
+#define SETTLE_PRIORITY 5
+#define TICK_PRIORITY	6
+#define TICK_NS		NS_PER_SECOND
 
 /* A message may quote a file or a device's name, which may be any bytes, and may be cut within a character. */
 static void utf8_force(char *text)
@@ -83,7 +82,7 @@ void steerd_settle(struct steerd *steerd)
 		failsafe_apply(steerd);
 	steerd->routes_stale = false;
 	mode_watch(steerd);
-	commands_settled(steerd);
+	drain_wait_settled(steerd);
 }
 
 static int on_settle(sd_event_source *source, void *context)
@@ -137,37 +136,6 @@ void steerd_sample(struct steerd *steerd)
 	counters_sample(steerd, clock_monotonic_ns(), false);
 }
 
-/* What is out falls silent once the peer has left it too; its return wakes it. */
-static void drains_watch(struct steerd *steerd, uint64_t now_ns)
-{
-	struct model *model = steerd->model;
-	uint64_t speaking = 0; /* instances, by index */
-
-	for (size_t t = 0; t < model->config->tunnel_count; t++) {
-		struct model_tunnel *tunnel = &model->tunnels[t];
-		bool out = tunnel->unit.facts.admin_out || tunnel->instance->unit.facts.admin_out;
-		bool silent = out && (tunnel->unit.silenced || now_ns - tunnel->last_rx_ns >= DRAIN_SILENCE_NS);
-
-		if (!silent)
-			speaking |= 1ull << tunnel->instance->index;
-		if (silent == tunnel->unit.silent)
-			continue;
-		tunnel->unit.silent = silent;
-		judge_tunnel(tunnel);
-		steerd_unsettle(steerd);
-	}
-	for (size_t i = 0; i < model->config->instance_count; i++) {
-		struct model_instance *instance = &model->instances[i];
-		bool silent = instance->unit.facts.admin_out && !(speaking >> instance->index & 1);
-
-		if (silent == instance->unit.silent)
-			continue;
-		instance->unit.silent = silent;
-		judge_instance(model, instance);
-		steerd_unsettle(steerd);
-	}
-}
-
 static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 {
 	struct steerd *steerd = context;
@@ -175,7 +143,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 
 	(void)usec;
 	counters_sample(steerd, now_ns, true);
-	drains_watch(steerd, now_ns);
+	drain_tick(steerd, now_ns);
 	facts_sas_held(steerd, now_ns);
 	sessions_watch(steerd);
 	audit_watch_tick(steerd, now_ns);
@@ -360,6 +328,7 @@ int steerd_start(sd_event *loop, const char *config_path, struct steerd **ret_st
 		steerd_stop(steerd);
 		return err;
 	}
+	drain_open(steerd);
 	steerd_event(steerd, "start", NULL, "aa-steerd %s forwards for gateway %s", AA_STEER_VERSION,
 		     steerd->model->config->name);
 	*ret_steerd = steerd;
@@ -371,6 +340,7 @@ void steerd_stop(struct steerd *steerd)
 	if (!steerd)
 		return;
 	reset_close(steerd);
+	drain_close(steerd);
 	commands_close(steerd);
 	mode_close(steerd);
 	audit_watch_close(steerd);

@@ -21,6 +21,7 @@
 #include "config.h"
 #include "control.h"
 #include "datapath.h"
+#include "drain.h"
 #include "journal.h"
 #include "judge.h"
 #include "links.h"
@@ -70,15 +71,16 @@ struct steerd {
 	struct audit_watch *audit;
 	struct judge judge;
 
-	sd_event_source *settle;    /* deferred: states that follow from stores */
-	sd_event_source *tick;	    /* each second: counters, drains */
-	uint64_t ticked_ns;	    /* monotonic: the last tick */
-	bool routes_stale;	    /* settle has routes to apply */
-	struct waiter *waiters;	    /* drain --wait: commands.c */
-	struct follower *followers; /* events -f: commands.c */
-	struct flows *flows;	    /* flows.c */
-	struct reset *reset;	    /* reset.c: NULL unless one runs */
-	sd_event_source *yielding;  /* mode.c: NULL unless an instance is about to stay behind */
+	sd_event_source *settle;	 /* deferred: states that follow from stores */
+	sd_event_source *tick;		 /* each second: counters, drains */
+	uint64_t ticked_ns;		 /* monotonic: the last tick */
+	bool routes_stale;		 /* settle has routes to apply */
+	struct waiter *waiters;		 /* drain --wait: drain_wait.c */
+	sd_event_source *drain_deadline; /* drain.c: NULL unless a drain has one */
+	struct follower *followers;	 /* events -f: commands.c */
+	struct flows *flows;		 /* flows.c */
+	struct reset *reset;		 /* reset.c: NULL unless one runs */
+	sd_event_source *yielding;	 /* mode.c: NULL unless an instance is about to stay behind */
 };
 
 /* steerd.c */
@@ -169,12 +171,6 @@ void failsafe_mark_tunnel(struct steerd *steerd, const struct model_tunnel *tunn
 /* commands.c. commands_reload() serves SIGHUP too, with request NULL. */
 int commands_reload(struct steerd *steerd, struct control_request *request);
 extern const struct control_command commands_table[];
-/* For reset.c, as drain and undrain do: on disk, then in the maps. Returns 0, or -errno and nothing changed. */
-int commands_set_out(struct steerd *steerd, struct model_instance *instance, bool out);
-/* What still comes in of one that is out does not count from now on. */
-void commands_silence(struct steerd *steerd, struct model_instance *instance);
-uint64_t commands_rx_pps(const struct steerd *steerd, struct model_instance *instance);
-void commands_settled(struct steerd *steerd);
 void commands_event(json_t *event, void *steerd);
 void commands_close(struct steerd *steerd);
 

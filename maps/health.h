@@ -32,10 +32,10 @@
 	X(sa_expiring)                                                                                                 \
 	X(probe_dead)
 
-/* Values of health.admin_out: a flow that is pinned to a tunnel (flows.h) goes on while it is drained. */
+/* What admin_out says. */
 enum admin_out {
-	ADMIN_DRAINING = 1, /* flows stay with it until they pause */
-	ADMIN_OUT = 2,	    /* nobody's */
+	ADMIN_DRAINING = 1, /* new flows stay away; those that are pinned to it (flows.h) may go on */
+	ADMIN_OUT = 2,	    /* nobody uses it */
 };
 
 struct health {

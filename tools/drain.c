@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * aa-steer drain: takes an instance or a tunnel out. With --wait it shows how it goes, a line each second.
+ * aa-steer drain: takes an instance or a tunnel out, or with --dry-run says what that would do. With --wait it shows
+ * how it goes, a line whenever that changes.
  */
 #include <errno.h>
 #include <stdint.h>
 
+#include "drain_plan.h"
 #include "text.h"
 #include "tool.h"
 
-enum { OPTION_NOW = 'N', OPTION_WAIT = 'W', OPTION_DEADLINE = 'D', OPTION_FORCE = 'F' };
+enum { OPTION_NOW = 'N', OPTION_WAIT = 'W', OPTION_DEADLINE = 'D', OPTION_FORCE = 'F', OPTION_DRY_RUN = 'R' };
 
 struct drain_options {
-	int now, wait, force;
+	int now, wait, force, dry_run;
 	int64_t deadline_ms; /* 0: none */
 };
 
@@ -30,6 +32,7 @@ static int read_options(struct tool_call *call, struct drain_options *drain)
 						{"wait", no_argument, NULL, OPTION_WAIT},
 						{"deadline", required_argument, NULL, OPTION_DEADLINE},
 						{"force", no_argument, NULL, OPTION_FORCE},
+						{"dry-run", no_argument, NULL, OPTION_DRY_RUN},
 						TOOL_LONG_OPTIONS};
 	int option;
 
@@ -43,6 +46,9 @@ static int read_options(struct tool_call *call, struct drain_options *drain)
 			break;
 		case OPTION_FORCE:
 			drain->force = 1;
+			break;
+		case OPTION_DRY_RUN:
+			drain->dry_run = 1;
 			break;
 		case OPTION_DEADLINE:
 			option = read_deadline(call, optarg, &drain->deadline_ms);
@@ -59,17 +65,16 @@ static int read_options(struct tool_call *call, struct drain_options *drain)
 static void print_progress(const char *kind, const json_t *value, void *context)
 {
 	const struct tool_call *call = context;
-	const json_t *rx_pps = json_object_get(value, "rx_pps");
-	char rate[TEXT_BYTES];
 
 	(void)kind;
-	if (call->json)
-		return;
-	printf("%s is %s", tool_string(value, "name"), tool_string(value, "state"));
-	if (rx_pps)
-		printf(", %s packets/s still come in", text_of_rate(json_integer_value(rx_pps), rate));
-	putchar('\n');
-	fflush(stdout);
+	if (!call->json)
+		tool_print_drain(value);
+}
+
+static void print_plan(const json_t *result, const struct tool_call *call)
+{
+	(void)call;
+	drain_plan_print(result);
 }
 
 int drain_main(struct tool_call *call)
@@ -82,9 +87,14 @@ int drain_main(struct tool_call *call)
 		ended = tool_words_left(call, 1, 1);
 	if (ended)
 		return tool_ended(ended);
-	request.unhurried = drain.wait;
+	request.unhurried = drain.wait && !drain.dry_run;
 	request.arguments = json_pack("{s:s, s:b, s:b, s:b}", "name", call->argv[optind], "now", drain.now, "wait",
 				      drain.wait, "force", drain.force);
+	if (request.arguments && drain.dry_run) {
+		json_object_set_new(request.arguments, "dry_run", json_true());
+		request.print = print_plan;
+		request.prints_refused = true;
+	}
 	if (request.arguments && drain.deadline_ms)
 		json_object_set_new(request.arguments, "deadline_ms", json_integer(drain.deadline_ms));
 	return tool_ask(call, &request);

@@ -14,10 +14,12 @@ static const struct tool tools[] = {
 	 check_main},
 	{"status", "[NAME]", "Show instances, connections, tunnels and NICs: state, why, since when, rates.",
 	 "NAME is an instance, a tunnel or a connection.\n", status_main},
-	{"drain", "NAME [--now] [--wait] [--deadline T] [--force]", "Take an instance or a tunnel out without loss.",
-	 "  --now         do not wait for the peer to stop sending: drained at once\n"
+	{"drain", "NAME [--now] [--wait] [--deadline T] [--dry-run] [--force]",
+	 "Take an instance or a tunnel out without loss.",
+	 "  --now         wait for nobody: pinned flows move, and it is drained at once\n"
 	 "  --wait        return when it is drained, and show how it goes\n"
-	 "  --deadline T  with --wait: give up waiting after T (us ms s m); exit code 4. It stays out.\n"
+	 "  --deadline T  after T (us ms s m) pinned flows move, and --wait ends with exit code 4. It stays out.\n"
+	 "  --dry-run     change nothing; show which flows and how much traffic would move where\n"
 	 "  --force       even if that leaves a connection with no usable tunnel\n",
 	 drain_main},
 	{"undrain", "NAME", "Put an instance or a tunnel back.", NULL, undrain_main},

@@ -54,14 +54,12 @@ static void print_progress(const char *kind, const json_t *value, void *context)
 	const struct tool_call *call = context;
 	const char *step = tool_string(value, "step"), *name = tool_string(value, "name");
 	const char *output = tool_string(value, "output"), *reason = tool_string(value, "reason");
-	char rate[TEXT_BYTES];
 
 	(void)kind;
 	if (call->json)
 		return;
 	if (!strcmp(step, "drain"))
-		printf("%s is %s, %s packets/s still come in\n", name, tool_string(value, "state"),
-		       text_of_rate(json_integer_value(json_object_get(value, "rx_pps")), rate));
+		tool_print_drain(value);
 	else if (!strcmp(step, "command"))
 		printf("%s: its reset command runs%s%s\n", name, *output ? ": " : "", output);
 	else if (!strcmp(step, "return"))

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
+
 void tool_print_usage(FILE *file, const struct tool *tool)
 {
 	fprintf(file, "usage: aa-steer %s%s%s\n\n%s\n", tool->name, *tool->usage ? " " : "", tool->usage, tool->help);
@@ -138,6 +140,36 @@ void tool_print_unit(const json_t *result, const struct tool_call *call)
 	       reason);
 }
 
+void tool_print_drain(const json_t *progress)
+{
+	static char last[256];
+	long long flows = (long long)json_integer_value(json_object_get(progress, "flows"));
+	long long rx_pps = (long long)json_integer_value(json_object_get(progress, "rx_pps"));
+	char line[sizeof(last)], waits[64] = "", sends[64] = "", rate[TEXT_BYTES];
+
+	if (flows)
+		snprintf(waits, sizeof(waits), ": waits for %lld flow%s", flows, flows == 1 ? "" : "s");
+	if (rx_pps)
+		snprintf(sends, sizeof(sends), "%s the peer still sends %s packets/s", flows ? ", and" : ":",
+			 text_of_rate(rx_pps, rate));
+	snprintf(line, sizeof(line), "%s is %s%s%s", tool_string(progress, "name"), tool_string(progress, "state"),
+		 waits, sends);
+	if (!strcmp(line, last))
+		return;
+	puts(line);
+	fflush(stdout);
+	strcpy(last, line);
+}
+
+static void print_failure(const struct tool_call *call, const struct tool_request *request,
+			  const struct client_answer *answer)
+{
+	if (answer->exit_code == EXIT_REFUSED && request->prints_refused && !call->json && !is_empty(answer->result))
+		request->print(answer->result, call);
+	fflush(stdout);
+	tool_fail_answer(call, answer, request->faults && answer->exit_code == EXIT_USAGE ? "" : TOOL_PREFIX);
+}
+
 int tool_ask(struct tool_call *call, const struct tool_request *request)
 {
 	struct client_request asked = {.gateway = call->gateway,
@@ -155,7 +187,7 @@ int tool_ask(struct tool_call *call, const struct tool_request *request)
 	if (exit_code == EXIT_NO_DAEMON && request->without_daemon)
 		exit_code = request->without_daemon(call, &answer);
 	else if (exit_code)
-		tool_fail_answer(call, &answer, request->faults && exit_code == EXIT_USAGE ? "" : TOOL_PREFIX);
+		print_failure(call, request, &answer);
 	else if (call->json && !request->stream)
 		tool_print_json(answer.result, JSON_INDENT(2));
 	else if (request->print && !request->stream)

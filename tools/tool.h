@@ -82,6 +82,7 @@ struct tool_request {
 	bool unhurried;	      /* silence of the daemon is no fault */
 	bool faults;	      /* EXIT_USAGE is faults of a file: lines that name their place themselves */
 	bool stream;	      /* lines are all there is to print: the result says nothing */
+	bool prints_refused;  /* the result of what was refused is for people, too */
 	client_line_fn *line; /* on progress and events; may be NULL */
 	/* Instead of failing where no daemon answers; answer says so. Returns the exit code. May be NULL. */
 	int (*without_daemon)(struct tool_call *call, const struct client_answer *answer);
@@ -96,6 +97,12 @@ const char *tool_string(const json_t *object, const char *key);
 
 /* For tool_request.print: {"name", "state", "reason"} of an instance or tunnel, on a line. */
 void tool_print_unit(const json_t *result, const struct tool_call *call);
+
+/*
+ * How a drain goes: {"name", "state", "flows", "rx_pps"} on a line, unless it is the same as the last one that was
+ * printed so.
+ */
+void tool_print_drain(const json_t *progress);
 
 /* One function a file. */
 int check_main(struct tool_call *call);

@@ -110,11 +110,11 @@ int datapath_remove_prefix(struct datapath *datapath, const struct config_addres
 	return 0;
 }
 
-bool admin_is_out(const struct admin *admin, const char *name)
+enum admin_out admin_is_out(const struct admin *admin, const char *name)
 {
 	(void)admin;
 	(void)name;
-	return false;
+	return 0;
 }
 
 void steerd_unsettle(struct steerd *steerd)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../../loader/admin.h"
+#include "../../loader/clock.h"
 #include "../../loader/journal.h"
 
 static char directory[64], path[128];
@@ -53,13 +54,47 @@ static void test_admin__out_survives_reopening(void **state)
 	(void)state;
 	assert_int_equal(admin_open(path, &admin), 0);
 	assert_false(admin_is_out(admin, "in0"));
-	assert_int_equal(admin_set_out(admin, "in0", true), 0);
-	assert_int_equal(admin_set_out(admin, "hq-1", true), 0);
-	assert_int_equal(admin_set_out(admin, "hq-1", false), 0);
+	assert_int_equal(admin_set_out(admin, "in0", ADMIN_OUT, 0), 0);
+	assert_int_equal(admin_set_out(admin, "hq-1", ADMIN_OUT, 0), 0);
+	assert_int_equal(admin_set_out(admin, "hq-1", 0, 0), 0);
 	admin_close(admin);
 	assert_int_equal(admin_open(path, &admin), 0);
 	assert_true(admin_is_out(admin, "in0"));
 	assert_false(admin_is_out(admin, "hq-1"));
+	admin_close(admin);
+}
+
+static void test_admin__drain_and_its_deadline_survive_reopening(void **state)
+{
+	const uint64_t deadline_ns = 1764557231500000000;
+	struct admin *admin;
+	uint64_t next_ns;
+
+	(void)state;
+	assert_int_equal(admin_open(path, &admin), 0);
+	assert_null(admin_next_deadline(admin, &next_ns));
+	assert_int_equal(admin_set_out(admin, "in0", ADMIN_DRAINING, deadline_ns + 60 * NS_PER_SECOND), 0);
+	assert_int_equal(admin_set_out(admin, "in1", ADMIN_DRAINING, deadline_ns), 0);
+	assert_int_equal(admin_set_out(admin, "hq-1", ADMIN_DRAINING, 0), 0);
+	assert_int_equal(admin_set_out(admin, "hq-0", ADMIN_OUT, 0), 0);
+	admin_close(admin);
+	assert_int_equal(admin_open(path, &admin), 0);
+	assert_int_equal(admin_is_out(admin, "in1"), ADMIN_DRAINING);
+	assert_int_equal(admin_is_out(admin, "hq-1"), ADMIN_DRAINING);
+	assert_int_equal(admin_is_out(admin, "hq-0"), ADMIN_OUT);
+	assert_int_equal(admin_deadline_ns(admin, "in1"), deadline_ns);
+	assert_int_equal(admin_deadline_ns(admin, "hq-1"), 0);
+	assert_string_equal(admin_next_deadline(admin, &next_ns), "in1");
+	assert_int_equal(next_ns, deadline_ns);
+	/* Whose drain is over has no deadline any more. */
+	assert_int_equal(admin_set_out(admin, "in1", ADMIN_OUT, 0), 0);
+	assert_int_equal(admin_set_out(admin, "in0", 0, 0), 0);
+	assert_null(admin_next_deadline(admin, &next_ns));
+	admin_close(admin);
+	assert_int_equal(admin_open(path, &admin), 0);
+	assert_int_equal(admin_is_out(admin, "in1"), ADMIN_OUT);
+	assert_int_equal(admin_is_out(admin, "in0"), 0);
+	assert_null(admin_next_deadline(admin, &next_ns));
 	admin_close(admin);
 }
 
@@ -74,7 +109,7 @@ static void test_admin__order_survives_reopening(void **state)
 	strcpy(order.behind[order.behind_count++], "in2");
 	strcpy(order.behind[order.behind_count++], "in0");
 	assert_int_equal(admin_open(path, &admin), 0);
-	assert_int_equal(admin_set_out(admin, "in0", true), 0);
+	assert_int_equal(admin_set_out(admin, "in0", ADMIN_OUT, 0), 0);
 	assert_int_equal(admin_set_order(admin, &order), 0);
 	admin_close(admin);
 	assert_int_equal(admin_open(path, &admin), 0);
@@ -96,7 +131,7 @@ static void test_admin__order_survives_reopening(void **state)
 	admin_close(admin);
 }
 
-/* Written before there was an order to keep. */
+/* Written before there was an order to keep, or a flow to wait for. */
 static void test_admin__older_file_is_read_and_leaves_the_order_to_the_configuration(void **state)
 {
 	struct admin *admin;
@@ -104,7 +139,7 @@ static void test_admin__older_file_is_read_and_leaves_the_order_to_the_configura
 	(void)state;
 	file_put("{\n \"out\": [\n  \"in0\"\n ]\n}", "w");
 	assert_int_equal(admin_open(path, &admin), 0);
-	assert_true(admin_is_out(admin, "in0"));
+	assert_int_equal(admin_is_out(admin, "in0"), ADMIN_OUT);
 	assert_false(admin_order(admin)->by_hand);
 	assert_int_equal(admin_order(admin)->behind_count, 0);
 	admin_close(admin);
@@ -121,6 +156,10 @@ static void test_admin__faulty_file_is_refused(void **state)
 		"{\"out\": [], \"mode\": \"active-active\"}",
 		"{\"out\": [], \"mode\": {\"mode\": \"active-standby\"}}",
 		"{\"out\": [], \"mode\": {\"mode\": \"both\", \"over\": \"active-active\"}}",
+		"{\"out\": [], \"draining\": [\"in0\"]}",
+		"{\"out\": [\"in0\"], \"draining\": {\"in0\": true}}",
+		"{\"out\": [\"in0\"], \"draining\": {\"in0\": {\"until_ms\": \"soon\"}}}",
+		"{\"out\": [\"in0\"], \"draining\": {\"in0\": {\"until_ms\": -1}}}",
 		"{\"out\": [], \"behind\": \"in0\"}",
 		"{\"out\": [], \"behind\": [1]}",
 		"{\"out\": [], \"behind\": [\"a-name-of-thirty-two-characters-x\"]}"};
@@ -141,7 +180,7 @@ static void test_admin__failing_disk_changes_nothing(void **state)
 	assert_int_equal(admin_open(path, &admin), 0);
 	strcat(path, ".new");
 	assert_int_equal(mkdir(path, 0700), 0); /* in the way of the new file */
-	assert_int_not_equal(admin_set_out(admin, "in0", true), 0);
+	assert_int_not_equal(admin_set_out(admin, "in0", ADMIN_OUT, 0), 0);
 	assert_false(admin_is_out(admin, "in0"));
 	assert_int_not_equal(admin_set_order(admin, &(struct admin_order){.by_hand = true}), 0);
 	assert_false(admin_order(admin)->by_hand);
@@ -250,6 +289,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_admin__out_survives_reopening, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_admin__drain_and_its_deadline_survive_reopening, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_admin__order_survives_reopening, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_admin__older_file_is_read_and_leaves_the_order_to_the_configuration, setup, teardown),

@@ -441,12 +441,64 @@ static void test_drain__shows_how_it_goes(void **state)
 {
 	struct daemon *daemon = *state;
 
-	daemon->events[0] = "{\"name\":\"in0\",\"state\":\"draining\",\"rx_pps\":1200}";
+	daemon->events[0] = "{\"name\":\"in0\",\"state\":\"draining\",\"flows\":12,\"rx_pps\":1200}";
+	daemon->events[1] = "{\"name\":\"in0\",\"state\":\"draining\",\"flows\":12,\"rx_pps\":1201}";
+	daemon->events[2] = "{\"name\":\"in0\",\"state\":\"draining\",\"flows\":1,\"rx_pps\":0}";
 	daemon->result = "{\"name\":\"in0\",\"state\":\"drained\",\"reason\":\"\"}";
 	assert_run(daemon, "drain in0 --wait", 0);
-	assert_string_equal(daemon->out, "in0 is draining, 1.2k packets/s still come in\nin0 is drained\n");
+	assert_string_equal(daemon->out,
+			    "in0 is draining: waits for 12 flows, and the peer still sends 1.2k packets/s\n"
+			    "in0 is draining: waits for 1 flow\n"
+			    "in0 is drained\n");
 	assert_run(daemon, "drain in0 --wait --json", 0);
 	assert_json(daemon->out, daemon->result);
+}
+
+static const char plan[] =
+	"{\"name\":\"in0\",\"state\":\"active\",\"flows\":12,\"tx_pps\":1200,\"tx_bps\":9600000,"
+	"\"connections\":[{\"name\":\"hq\",\"state\":\"redundant\",\"state_then\":\"at-risk\",\"share\":0.5,"
+	"\"flows\":12,\"moves\":[{\"from\":\"hq-0\",\"to\":\"hq-1\",\"share\":0.5,\"tx_pps\":1200,\"tx_bps\":9600000}]}"
+	","
+	"{\"name\":\"lab\",\"state\":\"at-risk\",\"state_then\":\"down\",\"share\":1,\"flows\":0,"
+	"\"moves\":[{\"from\":\"lab-0\",\"share\":1,\"tx_pps\":0,\"tx_bps\":0}]}],"
+	"\"instances\":[{\"name\":\"in0\",\"share\":0.5,\"share_then\":0,\"share_by_weight\":0.5},"
+	"{\"name\":\"in1\",\"share\":0.5,\"share_then\":1,\"share_by_weight\":0.5,\"tx_bps\":9600000,"
+	"\"tx_bps_then\":19200000}],\"at_risk\":[\"hq\"],\"cut\":[\"lab\"]}";
+
+static void test_drain__dry_run_shows_what_would_move_also_where_it_is_refused(void **state)
+{
+	struct daemon *daemon = *state;
+
+	daemon->result = plan;
+	assert_run(daemon, "drain in0 --dry-run --force", 0);
+	assert_string_equal(daemon->arguments,
+			    "{\"dry_run\":true,\"force\":true,\"name\":\"in0\",\"now\":false,\"wait\":false}");
+	assert_string_equal(daemon->out,
+			    "without in0: 2 connections, 1.2k packets/s, 9.6M bit/s would move; "
+			    "12 pinned flows stay until the end or the deadline\n\n"
+			    "CONNECTION  THEN     FROM   TO       FLOWS  TX-PKT/S  TX-BIT/S\n"
+			    "hq          at-risk  hq-0   hq-1      50 %      1.2k      9.6M\n"
+			    "lab         down     lab-0  nowhere  100 %         0         0\n\n"
+			    "INSTANCE  SHARE   THEN  BY-WEIGHT\n"
+			    "in0        50 %    0 %       50 %\n"
+			    "in1        50 %  100 %       50 %\n\n"
+			    "in1 would carry 100 % of all traffic, 2 times its weight's share when all are in\n"
+			    "connection hq would be at-risk: one instance is left to it\n"
+			    "connection lab would have no usable tunnel\n"
+			    "nothing was changed\n");
+	daemon->exit_code = 3;
+	daemon->message = "refused: 'lab' would be cut";
+	assert_run(daemon, "drain in0 --dry-run", 3);
+	assert_contains(daemon->out, "connection lab would have no usable tunnel\n");
+	assert_string_equal(daemon->err, "aa-steer: refused: 'lab' would be cut\n");
+	assert_run(daemon, "drain in0 --dry-run -j", 3);
+	assert_contains(daemon->out, "\"exit\": 3");
+	assert_contains(daemon->out, "\"state_then\": \"down\"");
+	daemon->exit_code = 0;
+	daemon->message = NULL;
+	daemon->result = "{\"name\":\"in0\",\"state\":\"drained\",\"flows\":0,\"connections\":[],\"instances\":[]}";
+	assert_run(daemon, "drain in0 --dry-run", 0);
+	assert_string_equal(daemon->out, "in0 is drained: a drain would move nothing\n");
 }
 
 static void test_undrain__names_its_target(void **state)
@@ -485,7 +537,7 @@ static void test_reset__shows_how_it_goes(void **state)
 	daemon->exit_code = 4;
 	daemon->message = "in0 is drained, it is not usable";
 	assert_run(daemon, "reset in0", 4);
-	assert_string_equal(daemon->out, "in0 is draining, 1.2k packets/s still come in\n"
+	assert_string_equal(daemon->out, "in0 is draining: the peer still sends 1.2k packets/s\n"
 					 "in0: its reset command runs: stopping\n"
 					 "in0: waiting until it is usable: hq-0: no SA\n");
 	assert_string_equal(daemon->err, "aa-steer: in0 is drained, it is not usable\n");
@@ -774,6 +826,7 @@ int main(void)
 		T(test_failure__has_the_daemon_s_exit_code_and_message),
 		T(test_drain__hands_its_options_on),
 		T(test_drain__shows_how_it_goes),
+		T(test_drain__dry_run_shows_what_would_move_also_where_it_is_refused),
 		T(test_undrain__names_its_target),
 		T(test_reset__hands_its_options_on),
 		T(test_reset__shows_how_it_goes),
