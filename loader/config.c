@@ -16,8 +16,8 @@
 #include "config_reader.h"
 #include "config_values.h"
 
-#define FILE_BYTES_MAX	(64u << 20)
-#define RESET_BYTES_MAX 1024u
+#define FILE_BYTES_MAX	  (64u << 20)
+#define COMMAND_BYTES_MAX 1024u
 
 #define FLOWS_UNLESS_SAID   1000000
 #define IDLE_UNLESS_SAID_NS (60 * NS_PER_SECOND)
@@ -184,20 +184,35 @@ static void instance_dev(struct config_reader *reader, const yaml_node_t *node, 
 	read_device(reader, node, ((struct config_instance *)target)->dev);
 }
 
-static void instance_reset(struct config_reader *reader, const yaml_node_t *node, void *target)
+/* A shell command. */
+static void command_read(struct config_reader *reader, const yaml_node_t *node, char **command)
 {
 	const char *text = config_reader_scalar(reader, node);
-	struct config_instance *instance = target;
 
 	if (!text)
 		return;
-	if (!*text || strlen(text) > RESET_BYTES_MAX) {
-		config_reader_fault(reader, node, "a shell command of 1..%u bytes is wanted", RESET_BYTES_MAX);
+	if (!*text || strlen(text) > COMMAND_BYTES_MAX) {
+		config_reader_fault(reader, node, "a shell command of 1..%u bytes is wanted", COMMAND_BYTES_MAX);
 		return;
 	}
-	instance->reset = strdup(text);
-	if (!instance->reset)
+	*command = strdup(text);
+	if (!*command)
 		reader->out_of_memory = true;
+}
+
+static void instance_reset(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	command_read(reader, node, &((struct config_instance *)target)->reset);
+}
+
+static void instance_on_drain(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	command_read(reader, node, &((struct config_instance *)target)->on_drain);
+}
+
+static void instance_on_undrain(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	command_read(reader, node, &((struct config_instance *)target)->on_undrain);
 }
 
 static void instance_read(struct config_reader *reader, const yaml_node_t *node, void *target)
@@ -209,6 +224,8 @@ static void instance_read(struct config_reader *reader, const yaml_node_t *node,
 		{"dev", false, instance_dev},
 		{"probe", false, config_probe_of_instance},
 		{"reset", false, instance_reset},
+		{"on-drain", false, instance_on_drain},
+		{"on-undrain", false, instance_on_undrain},
 	};
 	struct config_instance *instance = target;
 
@@ -603,8 +620,11 @@ void config_free(struct config *config)
 		free(config->connections[c].tunnels);
 	}
 	free(config->connections);
-	for (size_t i = 0; i < config->instance_count; i++)
+	for (size_t i = 0; i < config->instance_count; i++) {
 		free(config->instances[i].reset);
+		free(config->instances[i].on_drain);
+		free(config->instances[i].on_undrain);
+	}
 	free(config->instances);
 	free(config);
 }

@@ -54,7 +54,9 @@ struct config_instance {
 	struct config_address via; /* remote only: its next hop ... */
 	char dev[IFNAMSIZ];	   /* ... behind this NIC */
 	struct config_probe probe; /* remote only */
-	char *reset;		   /* shell command that restarts it; NULL: none; owned by the config */
+	char *reset;		   /* shell command that restarts it; NULL: none; owned by the config, like these: */
+	char *on_drain;		   /* run when it has been taken out ... */
+	char *on_undrain;	   /* ... and when it has been put back */
 	unsigned line;
 };
 

@@ -127,6 +127,7 @@ void drain_close(struct steerd *steerd)
 {
 	steerd->drain_deadline = sd_event_source_disable_unref(steerd->drain_deadline);
 	drain_wait_close(steerd);
+	drain_hook_close(steerd);
 }
 
 /* --- the stores ----------------------------------------------------------------------------------------------------
@@ -150,6 +151,8 @@ int drain_take_out(struct steerd *steerd, const struct drain_target *target, enu
 		steerd_event(steerd, "drain", name, "%s is taken out", name);
 	}
 	target_settle(steerd, target);
+	if (begins && target->instance)
+		drain_hook_run(steerd, target->instance, true);
 	return 0;
 }
 
@@ -165,6 +168,8 @@ int drain_put_back(struct steerd *steerd, const struct drain_target *target)
 	target_silence(steerd, target, false);
 	steerd_event(steerd, "undrain", name, "%s is put back", name);
 	target_settle(steerd, target);
+	if (target->instance)
+		drain_hook_run(steerd, target->instance, false);
 	return 0;
 }
 

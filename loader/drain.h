@@ -10,6 +10,7 @@
  *   drain_state.c  pure: what a drain still waits for, and when it is over
  *   drain_wait.c   drain --wait
  *   drain_plan.c   pure: drain --dry-run
+ *   drain_hook.c   commands of the configuration that are to follow, for a routing daemon, say
  */
 #ifndef LOADER_DRAIN_H
 #define LOADER_DRAIN_H
@@ -83,5 +84,13 @@ void drain_wait_settled(struct steerd *steerd);
 /* The drain's own deadline has passed: that of who waits for this name has, too. */
 void drain_wait_late(struct steerd *steerd, const char *name);
 void drain_wait_close(struct steerd *steerd);
+
+/* --- drain_hook.c --- */
+
+/* Runs what the configuration has for this, after what runs already for this instance. */
+void drain_hook_run(struct steerd *steerd, const struct model_instance *instance, bool drains);
+/* Adds those that failed, of this instance or (NULL) of all, as members of status's `warnings`. */
+void drain_hook_warn(const struct steerd *steerd, const char *name, json_t *warnings);
+void drain_hook_close(struct steerd *steerd);
 
 #endif

@@ -152,6 +152,15 @@ static json_t *audited_json(const struct steerd *steerd)
 	return wall_ns ? time_json(wall_ns) : NULL;
 }
 
+/* What is wrong, of what bears this name or (NULL) anywhere. */
+static json_t *warnings_json(const struct steerd *steerd, const char *name)
+{
+	json_t *warnings = audit_watch_warnings(steerd, name);
+
+	drain_hook_warn(steerd, name, warnings);
+	return warnings;
+}
+
 static json_t *everything_json(struct steerd *steerd)
 {
 	const struct model *model = steerd->model;
@@ -166,7 +175,7 @@ static json_t *everything_json(struct steerd *steerd)
 			 drops_json(steerd), "passes", passes_json(steerd), "probe_rejects",
 			 report_probe_rejects(steerd), "route_errors",
 			 steerd->routes ? (int)routes_errors(steerd->routes) : 0, "warnings",
-			 audit_watch_warnings(steerd, NULL), "audited", audited_json(steerd));
+			 warnings_json(steerd, NULL), "audited", audited_json(steerd));
 }
 
 json_t *report_status(struct steerd *steerd, const char *name)
@@ -185,7 +194,7 @@ json_t *report_status(struct steerd *steerd, const char *name)
 	if (!instance && !connection && !tunnel)
 		return NULL;
 	return json_pack("{s:o, s:o, s:o*, s:o, s:o}", "gateway", gateway_json(steerd), "warnings",
-			 audit_watch_warnings(steerd, name), "audited", audited_json(steerd), "instances",
+			 warnings_json(steerd, name), "audited", audited_json(steerd), "instances",
 			 instance ? json_pack("[o]", instance_json(steerd, instance)) : json_array(), "connections",
 			 connection ? json_pack("[o]", connection_json(steerd, connection, NULL))
 			 : tunnel   ? json_pack("[o]", connection_json(steerd, tunnel->connection, tunnel))

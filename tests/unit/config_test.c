@@ -93,6 +93,10 @@ static void config_write(FILE *file, const struct config *config)
 		probe_write(file, &instance->probe, 4);
 		if (instance->reset)
 			fprintf(file, "    reset: '%s'\n", instance->reset);
+		if (instance->on_drain)
+			fprintf(file, "    on-drain: '%s'\n", instance->on_drain);
+		if (instance->on_undrain)
+			fprintf(file, "    on-undrain: '%s'\n", instance->on_undrain);
 	}
 	fprintf(file, "connections:%s\n", config->connection_count ? "" : " []");
 	for (size_t c = 0; c < config->connection_count; c++) {
