@@ -9,7 +9,7 @@ _aa_steer_names() # instances, connections and tunnels: what stands between the 
 
 _aa_steer()
 {
-	local commands="check status drain undrain reset mode where events reload unload version"
+	local commands="check status drain undrain reset mode where flows events reload unload version"
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
 	local -a gateway=()
 
@@ -27,8 +27,8 @@ _aa_steer()
 		mapfile -t COMPREPLY < <(compgen -W "$(basename -as .sock /run/aa-steer/*.sock 2>/dev/null)" -- "$current")
 		return
 		;;
-	--deadline | -n | --last) return ;;
-	--active)
+	--deadline | -n | --last | --top) return ;;
+	--active | --tunnel)
 		mapfile -t COMPREPLY < <(compgen -W "$(_aa_steer_names "${gateway[@]}")" -- "$current")
 		return
 		;;
@@ -41,6 +41,7 @@ _aa_steer()
 	drain:-*) words="--now --wait --deadline --dry-run --force --json --gateway --help" ;;
 	reset:-*) words="--all --now --deadline --force --json --gateway --help" ;;
 	mode:-*) words="--active --json --gateway --help" ;;
+	flows:-*) words="--tunnel --top --json --gateway --help" ;;
 	events:-*) words="--follow --last --json --gateway --help" ;;
 	*:-*) words="--json --gateway --help" ;;
 	check:*)

@@ -194,7 +194,7 @@ const struct control_command commands_table[] = {
 	{"status", false, run_status},	 {"where", false, run_where},  {"events", false, run_events},
 	{"version", false, run_version}, {"drain", true, drain_run},   {"undrain", true, undrain_run},
 	{"flows", false, flows_run},	 {"reload", true, run_reload}, {"unload", true, run_unload},
-	{"mode", true, mode_run},	 {"reset", true, reset_run},	 {NULL, false, NULL},
+	{"mode", true, mode_run},	 {"reset", true, reset_run},   {NULL, false, NULL},
 };
 
 void commands_close(struct steerd *steerd)

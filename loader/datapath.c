@@ -201,16 +201,15 @@ void datapath_carry_flows(const struct datapath *datapath)
 {
 	struct bpf_map_info info = {0}, fresh_info = {0};
 	__u32 length = sizeof(info), fresh_length = sizeof(fresh_info);
-	int old = pins_get(datapath->pins.maps, "flows");
+	int old = pins_get(datapath->pins.maps, "flows"), fresh = bpf_map__fd(datapath->skeleton->maps.flows);
 
 	if (old < 0)
 		return;
 	if (datapath->flows_kept && datapath_abi_is_ours(&datapath->pins) &&
 	    !bpf_obj_get_info_by_fd(old, &info, &length) &&
-	    !bpf_obj_get_info_by_fd(datapath_flows_fd(datapath), &fresh_info, &fresh_length) &&
-	    info.id != fresh_info.id && info.key_size == fresh_info.key_size &&
-	    info.value_size == fresh_info.value_size)
-		flow_carry(old, datapath_flows_fd(datapath));
+	    !bpf_obj_get_info_by_fd(fresh, &fresh_info, &fresh_length) && info.id != fresh_info.id &&
+	    info.key_size == fresh_info.key_size && info.value_size == fresh_info.value_size)
+		flow_carry(old, fresh);
 	close(old);
 }
 

@@ -51,6 +51,7 @@ static void target_silence(struct steerd *steerd, const struct drain_target *tar
 			continue;
 		tunnel->unit.silent = tunnel->unit.silenced = silent;
 		tunnel->last_rx_ns = silent ? 0 : now_ns;
+		tunnel->flows_counted_ns = 0;
 		tunnel->connection->unsettled = true;
 	}
 }
@@ -148,6 +149,7 @@ int drain_take_out(struct steerd *steerd, const struct drain_target *target, enu
 	target->unit->facts.admin_out = out;
 	if (begins) {
 		target_silence(steerd, target, false);
+		flows_hurry(steerd);
 		steerd_event(steerd, "drain", name, "%s is taken out", name);
 	}
 	target_settle(steerd, target);

@@ -29,6 +29,12 @@ static uint64_t flows_left(const struct model_tunnel *tunnel)
 	return model_tunnel_out(tunnel) == ADMIN_DRAINING ? tunnel->flows : 0;
 }
 
+/* Have they been counted since it is out? */
+static bool flows_known(const struct model_tunnel *tunnel)
+{
+	return tunnel->connection->config->affinity == AFFINITY_HASH || tunnel->flows_counted_ns;
+}
+
 struct drain_rest drain_rest(const struct model *model, const struct drain_target *target)
 {
 	struct drain_rest rest = {0};
@@ -74,7 +80,8 @@ static bool tunnel_is_silent(const struct model_tunnel *tunnel, uint64_t now_ns)
 {
 	if (!model_tunnel_out(tunnel))
 		return false;
-	return tunnel->unit.silenced || (!flows_left(tunnel) && now_ns - tunnel->last_rx_ns >= SILENCE_NS);
+	return tunnel->unit.silenced ||
+	       (flows_known(tunnel) && !flows_left(tunnel) && now_ns - tunnel->last_rx_ns >= SILENCE_NS);
 }
 
 bool drain_watch(struct model *model, uint64_t now_ns)

@@ -112,7 +112,8 @@ static void sweep_end(struct steerd *steerd)
 		struct model_tunnel *tunnel = &steerd->model->tunnels[t];
 
 		tunnel->flows = flows->count[tunnel->index];
-		tunnel->flows_counted_ns = flows->began_ns;
+		if (!flows->again)
+			tunnel->flows_counted_ns = flows->began_ns;
 	}
 	flows->ended_ns = clock_monotonic_ns();
 	took_ns = flows->ended_ns - flows->began_ns;
@@ -460,10 +461,4 @@ void flows_hurry(struct steerd *steerd)
 		flows->again = true;
 	else
 		sweep_start(steerd);
-}
-
-void flows_forget(struct steerd *steerd, struct model_tunnel *tunnel)
-{
-	steerd->datapath->tunnel_epochs[tunnel->index].epoch++;
-	tunnel->flows = 0;
 }

@@ -442,7 +442,7 @@ void model_inherit(struct model *model, const struct model *older)
 		tunnel->instance->tunnels_usable += from->usable;
 		tunnel->seen = from->seen;
 		tunnel->has_ticked = from->has_ticked;
-		tunnel->flows = from->flows;
+		tunnel->flows_counted_ns = from->flows_counted_ns;
 		tunnel->ticked = from->ticked;
 		tunnel->rate = from->rate;
 		tunnel->last_rx_ns = from->last_rx_ns;

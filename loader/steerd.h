@@ -182,8 +182,6 @@ void flows_close(struct steerd *steerd);
 void flows_generation(struct steerd *steerd);
 /* Have them counted soon: a drain waits for it. */
 void flows_hurry(struct steerd *steerd);
-/* Whatever is pinned to the tunnel is so no longer. */
-void flows_forget(struct steerd *steerd, struct model_tunnel *tunnel);
 void flows_run(struct control_request *request, json_t *arguments, void *steerd);
 
 /* reset.c */

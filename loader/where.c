@@ -156,8 +156,8 @@ static json_t *skipped_json(const struct steerd *steerd, const struct model_conn
 	if (datapath_connection(steerd->datapath, connection->index, &value) || value.first_row == NO_ROWS)
 		return skipped;
 	row = steerd->datapath->rows[value.first_row + (answer->flow_hash & value.row_mask)];
-	for (uint32_t i = 0;
-	     i < (answer->rank & WHERE_RANK) && i < ROW_CANDIDATES && row.candidate[i] != NO_CANDIDATE; i++) {
+	for (uint32_t i = 0; i < (answer->rank & WHERE_RANK) && i < ROW_CANDIDATES && row.candidate[i] != NO_CANDIDATE;
+	     i++) {
 		struct model_tunnel *tunnel = &connection->tunnels[row.candidate[i]];
 		struct drain_target target = {.tunnel = tunnel, .unit = &tunnel->unit};
 		char reason[DRAIN_REASON_BYTES];

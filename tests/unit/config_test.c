@@ -71,10 +71,10 @@ static void config_write(FILE *file, const struct config *config)
 
 	fprintf(file,
 		"gateway:\n  name: %s\n  mode: %s\n  preempt: %s\n  path: %s\n  install-routes: %s\n  hash-seed: "
-		"0x%llx\n",
+		"0x%llx\n  flows: %u\n",
 		config->name, config_mode_text(config->mode), config->preempt ? "true" : "false",
 		config->path == PATH_STACK ? "stack" : "fast", config->install_routes ? "true" : "false",
-		(unsigned long long)config->hash_seed);
+		(unsigned long long)config->hash_seed, config->flows);
 	fprintf(file, "  inside:\n");
 	for (size_t i = 0; i < config->inside_count; i++)
 		fprintf(file, "    - %s\n", config->inside[i]);
@@ -105,6 +105,11 @@ static void config_write(FILE *file, const struct config *config)
 		fprintf(file, "  - name: %s\n    remote:\n", connection->name);
 		for (size_t i = 0; i < connection->remote_count; i++)
 			fprintf(file, "      - '%s'\n", config_address_text(&connection->remote[i], text));
+		fprintf(file, "    affinity: %s\n    idle: %lluus\n", config_affinity_text(connection->affinity),
+			(unsigned long long)connection->idle_ns / 1000);
+		if (connection->flowlet_ns)
+			fprintf(file, "    drain:\n      flowlet: %lluus\n",
+				(unsigned long long)connection->flowlet_ns / 1000);
 		fprintf(file, "    tunnels:\n");
 		for (size_t t = 0; t < connection->tunnel_count; t++) {
 			const struct config_tunnel *tunnel = &connection->tunnels[t];
