@@ -208,17 +208,19 @@ static __always_inline void flow_forget(const struct flow *key)
 __attribute__((noinline)) int flow_sent(const struct flow *flow, const struct flow_use *use)
 {
 	struct flow_pin *pin;
+	struct flow key;
 	__u64 now_ns;
 
 	if (!flow || !use)
 		return 0;
+	key = *flow; /* Linux 6.1 takes no key that is not on the stack */
 	if (use->tcp_flags & FLOW_TCP_RST) {
-		flow_forget(flow);
+		flow_forget(&key);
 		return 0;
 	}
-	pin = bpf_map_lookup_elem(&flows, flow);
+	pin = bpf_map_lookup_elem(&flows, &key);
 	if (!pin) {
-		flow_pin_new(flow, use->tunnel, FLOW_new, use->packets, use->bytes);
+		flow_pin_new(&key, use->tunnel, FLOW_new, use->packets, use->bytes);
 		return 0;
 	}
 	now_ns = bpf_ktime_get_ns();
