@@ -14,6 +14,7 @@
 
 #include "bfd_auth.h"
 #include "bfd_packet.h"
+#include "checksum.h"
 #include "maps.bpf.h"
 
 #define PROBE_HEADER_BYTES  8 /* UDP's, ICMP's and ICMPv6's alike */
@@ -47,14 +48,6 @@ struct probe_echo {
 	__u64 reserved;
 };
 
-static __always_inline __u16 probe_fold(__u64 sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum & 0xffff;
-}
-
 /* An IPv4 address as ::ffff:a.b.c.d adds 0xffff to a sum, which is zero there: so one pseudo header serves both
  * families.
  */
@@ -71,7 +64,7 @@ static __always_inline __u16 probe_checksum(const struct session_config *config,
 		sum = bpf_csum_diff(NULL, 0, pseudo, sizeof(pseudo), sum);
 	}
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)probe->bytes, count & 0x7c, sum);
-	return probe_fold(sum);
+	return checksum_fold(sum);
 }
 
 /* Unsigned, and with zero in the checksum, which is the caller's to compute: an answer changes the one that is there.
@@ -138,7 +131,7 @@ static __always_inline bool probe_store_ipv4(struct __sk_buff *skb, __u32 at, co
 
 	__builtin_memcpy(&ip.saddr, config->local + 12, 4);
 	__builtin_memcpy(&ip.daddr, config->peer + 12, 4);
-	ip.check = probe_fold(bpf_csum_diff(NULL, 0, (__be32 *)&ip, sizeof(ip), 0));
+	ip.check = checksum_fold(bpf_csum_diff(NULL, 0, (__be32 *)&ip, sizeof(ip), 0));
 	return !bpf_skb_store_bytes(skb, at, &ip, sizeof(ip), 0);
 }
 
