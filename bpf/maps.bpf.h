@@ -12,6 +12,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "../maps/answers.h"
 #include "../maps/connections.h"
 #include "../maps/counters.h"
 #include "../maps/flows.h"
@@ -99,6 +100,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct inside_nic);
 } inside_nics SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct answers);
+} answers SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);

@@ -27,18 +27,27 @@ static __always_inline __u32 size_headers(struct __sk_buff *skb, const struct pa
 	return bytes + (data_offset >> 4) * 4;
 }
 
-static __always_inline bool size_fits(struct __sk_buff *skb, const struct packet *packet, const struct egress *egress)
+/* The largest IP packet of those that it will be; 0: the kernel alone knows. */
+static __always_inline __u32 size_largest(struct __sk_buff *skb, const struct packet *packet)
 {
-	__u32 mtu_bytes = egress->mtu_bytes, headers, unused = 0;
+	__u32 ip_bytes = packet->ip.ip_bytes, headers;
 
-	if (packet->ip.ip_bytes <= mtu_bytes)
-		return true;
 	if (!skb->gso_size)
-		return false;
+		return ip_bytes;
 	headers = size_headers(skb, packet);
-	if (headers)
-		return headers + skb->gso_size <= mtu_bytes;
-	/* GSO of a tunnel inside, or of SCTP: the kernel knows its headers. */
+	/* None: GSO of a tunnel inside, or of SCTP. */
+	if (!headers)
+		return 0;
+	return headers + skb->gso_size < ip_bytes ? headers + skb->gso_size : ip_bytes;
+}
+
+/* largest_bytes: as size_largest() says. */
+static __always_inline bool size_fits(struct __sk_buff *skb, __u32 largest_bytes, const struct egress *egress)
+{
+	__u32 unused = 0;
+
+	if (largest_bytes)
+		return largest_bytes <= egress->mtu_bytes;
 	return !bpf_check_mtu(skb, egress->ifindex, &unused, 0, BPF_MTU_CHK_SEGS);
 }
 

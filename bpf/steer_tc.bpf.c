@@ -23,6 +23,7 @@
 #include "send_tc.bpf.h"
 #include "session_control.bpf.h"
 #include "size.bpf.h"
+#include "too_big.bpf.h"
 #include "tunnel_tc.bpf.h"
 #include "where.bpf.h"
 
@@ -54,20 +55,25 @@ static __always_inline int parse_skb(struct __sk_buff *skb, struct packet *packe
 }
 
 /* Of a tunnel that was chosen: can this packet go there? */
-static __always_inline void decide_egress(struct __sk_buff *skb, const struct packet *packet, struct decision *decision)
+static __always_inline void decide_egress(struct __sk_buff *skb, struct packet *packet, struct decision *decision)
 {
 	const struct egress *egress = decision->egress;
+	__u32 largest_bytes = size_largest(skb, packet);
 
 	if (path_stack) {
 		if (!egress->mark)
 			decide_drop(decision, DROP_no_egress);
+		else if (packet->ip.ttl > 1 && too_big(skb, packet, largest_bytes, decision->mtu_bytes))
+			decide_drop(decision, DROP_too_big_answered);
 		return;
 	}
 	if (packet->ip.ttl <= 1)
 		decide_pass(decision, PASS_ttl_expires);
 	else if (egress->kind != EGRESS_LAYER3 && egress->kind != EGRESS_ETHERNET)
 		decide_drop(decision, DROP_no_egress);
-	else if (size_fits(skb, packet, egress))
+	else if (too_big(skb, packet, largest_bytes, decision->mtu_bytes))
+		decide_drop(decision, DROP_too_big_answered);
+	else if (size_fits(skb, largest_bytes, egress))
 		return;
 	else if (route_is_protected(skb, packet))
 		decide_pass(decision, PASS_too_big);
@@ -138,6 +144,33 @@ static __always_inline int send(struct __sk_buff *skb, const struct packet *pack
 	return action;
 }
 
+/* What cannot be made an answer is the kernel's to answer, as if no program were there. */
+static __always_inline int leave_too_big(struct __sk_buff *skb, const struct packet *packet,
+					 const struct egress *egress)
+{
+	if (path_stack && egress)
+		skb->mark = egress->mark;
+	else if (!route_is_protected(skb, packet))
+		return drop(DROP_no_protected_route);
+	count_pass(PASS_too_big);
+	return TC_ACT_UNSPEC;
+}
+
+static __always_inline int answer(struct __sk_buff *skb, struct packet *packet, const struct decision *decision)
+{
+	if (!too_big_has_budget())
+		return drop(DROP_too_big);
+	switch (too_big_answer(skb, packet, decision->mtu_bytes)) {
+	case TOO_BIG_ANSWERED:
+		count_drop(DROP_too_big_answered);
+		return bpf_redirect(skb->ifindex, 0);
+	case TOO_BIG_UNTOUCHED:
+		return leave_too_big(skb, packet, decision->egress);
+	default:
+		return drop(DROP_too_big);
+	}
+}
+
 SEC("tc")
 int steer_tc(struct __sk_buff *skb)
 {
@@ -156,6 +189,8 @@ int steer_tc(struct __sk_buff *skb)
 			return drop(DROP_no_egress);
 		return send(skb, &packet, &decision);
 	case WHERE_DROP:
+		if (decision.answer.detail == DROP_too_big_answered)
+			return answer(skb, &packet, &decision);
 		return drop(decision.answer.detail);
 	default:
 		count_pass(decision.answer.detail);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * steer_xdp, at XDP of the inside NICs: sends what goes to a remote instance there at once, without an skb. All else it
- * leaves to steer_tc, which decides again, the same way: drops, local tunnels, what the kernel owes an answer for, and
- * frames with VLAN tags: to take them off changes the packet's bounds, and kernels refuse a program that does that in
- * libxdp's dispatcher, whose stubs do not.
+ * leaves to steer_tc, which decides again, the same way: drops, local tunnels, what its sender is owed an answer for,
+ * and frames with VLAN tags: to take them off changes the packet's bounds, and kernels refuse a program that does that
+ * in libxdp's dispatcher, whose stubs do not.
  *
  * Context: softirq, native or generic XDP; loaded by libxdp beside other programs, alone in its object. Counts what it
  * sent and, as one number, what it left. Two generations may run in a row while one replaces the other: what the first
@@ -80,6 +80,14 @@ static __always_inline bool send_xdp(struct xdp_md *xdp, const struct packet *pa
 	       rewrite_ethernet(start, end, egress->next_hop_mac, egress->source_mac, packet->ip.is_ipv6);
 }
 
+/* For its tunnel, or for another one of its connection. */
+static __always_inline bool is_too_big(const struct packet *packet, const struct decision *decision)
+{
+	__u32 ip_bytes = packet->ip.ip_bytes;
+
+	return ip_bytes > decision->egress->mtu_bytes || (decision->mtu_bytes && ip_bytes > decision->mtu_bytes);
+}
+
 /* As mss_clamp() of TC. A frame that has reached a NIC has its checksum. */
 __attribute__((noinline)) int mss_clamp_frame(struct xdp_md *xdp, __u32 tcp_offset, __u32 mss_bytes)
 {
@@ -146,7 +154,7 @@ int steer_xdp(struct xdp_md *xdp)
 	if (decision.answer.verdict != WHERE_TUNNEL || !decision.remote)
 		return leave();
 	if (!decision.egress || decision.egress->kind != EGRESS_ETHERNET || packet.ip.ttl <= 1 ||
-	    packet.ip.ip_bytes > decision.egress->mtu_bytes || !is_for_gateway(xdp))
+	    is_too_big(&packet, &decision) || !is_for_gateway(xdp))
 		return leave();
 	if (!send_xdp(xdp, &packet, &decision))
 		return leave();

@@ -168,9 +168,8 @@ static void audit_mtus(struct audit_list *list, const struct config *config, con
 	if (least == most || tunnels[least].link.mtu_bytes == tunnels[most].link.mtu_bytes)
 		return;
 	audit_find(list, AUDIT_WARNING, connection->name,
-		   "the MTUs of its tunnels differ, from %u of '%s' to %u of '%s': a flow that moves finds its packets "
-		   "too "
-		   "long; let them be one, with ip link set %s mtu %u",
+		   "the MTUs of its tunnels differ, from %u of '%s' to %u of '%s': packets of all of them are held to "
+		   "the smallest; let them be one, with ip link set %s mtu %u",
 		   tunnels[least].link.mtu_bytes, connection->tunnels[least].name, tunnels[most].link.mtu_bytes,
 		   connection->tunnels[most].name, connection->tunnels[most].device, tunnels[least].link.mtu_bytes);
 }

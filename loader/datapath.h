@@ -89,7 +89,7 @@ int datapath_connection(const struct datapath *datapath, uint32_t index, struct 
 int datapath_set_prefix(struct datapath *datapath, const struct config_address *prefix, uint32_t connection);
 int datapath_remove_prefix(struct datapath *datapath, const struct config_address *prefix);
 /* inside_nic: place in gateway.inside. */
-int datapath_set_inside_nic(struct datapath *datapath, uint32_t inside_nic, const uint8_t mac[6]);
+int datapath_set_inside_nic(struct datapath *datapath, uint32_t inside_nic, const struct inside_nic *nic);
 int datapath_set_device(struct datapath *datapath, int ifindex, const struct device *device);
 int datapath_device(const struct datapath *datapath, int ifindex, struct device *ret_device);
 int datapath_remove_device(struct datapath *datapath, int ifindex);

@@ -64,12 +64,9 @@ int datapath_remove_prefix(struct datapath *datapath, const struct config_addres
 	return prefixes_changed(datapath, map_remove(datapath->skeleton->maps.prefixes, &key));
 }
 
-int datapath_set_inside_nic(struct datapath *datapath, uint32_t inside_nic, const uint8_t mac[6])
+int datapath_set_inside_nic(struct datapath *datapath, uint32_t inside_nic, const struct inside_nic *nic)
 {
-	struct inside_nic value = {0};
-
-	memcpy(value.mac, mac, 6);
-	return map_set(datapath->skeleton->maps.inside_nics, &inside_nic, &value);
+	return map_set(datapath->skeleton->maps.inside_nics, &inside_nic, nic);
 }
 
 int datapath_set_device(struct datapath *datapath, int ifindex, const struct device *device)

@@ -37,14 +37,14 @@ static void devices_fill(struct build *build)
 
 	for (size_t i = 0; i < config->inside_count; i++)
 		if ((link = links_by_name(build->steerd->links, config->inside[i])))
-			hooks_describe(build->model, build->datapath, link);
+			hooks_describe(build->steerd, build->model, build->datapath, link);
 	for (size_t i = 0; i < config->instance_count; i++)
 		if (config->instances[i].remote &&
 		    (link = links_by_name(build->steerd->links, config->instances[i].dev)))
-			hooks_describe(build->model, build->datapath, link);
+			hooks_describe(build->steerd, build->model, build->datapath, link);
 	for (size_t t = 0; t < config->tunnel_count; t++)
 		if ((link = links_by_index(build->steerd->links, build->model->tunnels[t].unit.ifindex)))
-			hooks_describe(build->model, build->datapath, link);
+			hooks_describe(build->steerd, build->model, build->datapath, link);
 }
 
 /* Without a connection that pins flows, nothing is kept for them. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "answer_source.h"
 #include "log.h"
 #include "steerd.h"
 #include "xdp_port.h"
@@ -79,8 +80,51 @@ static bool is_heard_port(const struct model *model, const char *name)
 	return false;
 }
 
+struct source_search {
+	const struct links *links;
+	int ifindex; /* of the NIC */
+	struct answer_source ipv4, ipv6;
+};
+
+static int source_consider(const struct own_address *own, void *context)
+{
+	struct source_search *search = context;
+	const struct link *link = links_by_index(search->links, own->ifindex);
+	int lower_ifindex = link ? link->lower_ifindex : 0;
+
+	answer_source_consider(own->address.is_ipv4 ? &search->ipv4 : &search->ipv6, own, search->ifindex,
+			       lower_ifindex);
+	return 0;
+}
+
+static void inside_nic_describe(const struct steerd *steerd, struct datapath *datapath, uint32_t number,
+				const struct link *link)
+{
+	struct source_search search = {.links = steerd->links, .ifindex = link->ifindex};
+	struct inside_nic nic = {.ifindex = (__u32)link->ifindex};
+
+	addresses_each(steerd->addresses, source_consider, &search);
+	memcpy(nic.mac, link->mac, sizeof(link->mac));
+	memcpy(&nic.ipv4, search.ipv4.address + 12, sizeof(nic.ipv4));
+	memcpy(nic.ipv6, search.ipv6.address, sizeof(nic.ipv6));
+	datapath_set_inside_nic(datapath, number, &nic);
+}
+
+void hooks_address_changed(struct steerd *steerd)
+{
+	const struct config *config = steerd->model->config;
+
+	for (size_t i = 0; i < config->inside_count; i++) {
+		const struct link *link = links_by_name(steerd->links, config->inside[i]);
+
+		if (link)
+			inside_nic_describe(steerd, steerd->datapath, (uint32_t)i, link);
+	}
+}
+
 /* Writes what the packet path must know of this interface. */
-void hooks_describe(const struct model *model, struct datapath *datapath, const struct link *link)
+void hooks_describe(const struct steerd *steerd, const struct model *model, struct datapath *datapath,
+		    const struct link *link)
 {
 	const struct model_tunnel *tunnel = model_tunnel_by_device(model, link->name);
 	struct device device = {.tunnel = tunnel ? tunnel->index : NO_TUNNEL};
@@ -91,7 +135,7 @@ void hooks_describe(const struct model *model, struct datapath *datapath, const 
 		datapath_remove_device(datapath, link->ifindex);
 	for (size_t i = 0; i < model->config->inside_count; i++)
 		if (!strcmp(model->config->inside[i], link->name))
-			datapath_set_inside_nic(datapath, (uint32_t)i, link->mac);
+			inside_nic_describe(steerd, datapath, (uint32_t)i, link);
 	for (size_t i = 0; i < model->config->instance_count; i++)
 		if (model->config->instances[i].remote && !strcmp(model->config->instances[i].dev, link->name))
 			/* Without a port, steer_xdp leaves the instance's packets to steer_tc. */
@@ -277,7 +321,7 @@ void hooks_link_changed(struct steerd *steerd, const struct link *link)
 	const struct model_tunnel *tunnel = model_tunnel_by_device(steerd->model, link->name);
 
 	device_renamed(steerd, link);
-	hooks_describe(steerd->model, steerd->datapath, link);
+	hooks_describe(steerd, steerd->model, steerd->datapath, link);
 	for (size_t n = 0; n < steerd->nic_count; n++) {
 		struct nic *nic = &steerd->nics[n];
 

@@ -184,6 +184,7 @@ static void on_address_changed(const struct own_address *address, bool present, 
 	if (!steerd->model)
 		return;
 	facts_own_address(steerd, steerd->model, steerd->datapath, address, present);
+	hooks_address_changed(steerd);
 	sessions_follow(steerd, address->ifindex);
 	audit_watch_changed(steerd);
 }

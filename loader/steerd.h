@@ -128,7 +128,10 @@ int hooks_xdp_sweep(struct steerd *steerd, bool everything);
 void hooks_link_changed(struct steerd *steerd, const struct link *link);
 void hooks_link_removed(struct steerd *steerd, const struct link *link);
 /* Writes what the packet path must know of an interface, into a generation that may not run yet. */
-void hooks_describe(const struct model *model, struct datapath *datapath, const struct link *link);
+void hooks_describe(const struct steerd *steerd, const struct model *model, struct datapath *datapath,
+		    const struct link *link);
+/* An address of ours came or went: it may be the one that packets of inside NICs are answered from. */
+void hooks_address_changed(struct steerd *steerd);
 
 /* facts.c: what watchers told, into the model. */
 void facts_link_changed(struct steerd *steerd, const struct link *link);

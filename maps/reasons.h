@@ -14,7 +14,9 @@
 #define DROP_REASONS(X)                                                                                                \
 	X(no_usable_tunnel, "the connection has no usable tunnel")                                                     \
 	X(no_protected_route, "the kernel would route it past the tunnels")                                            \
-	X(no_egress, "its tunnel has no device, or its headers could not be rewritten for it")
+	X(no_egress, "its tunnel has no device, or its headers could not be rewritten for it")                         \
+	X(too_big_answered, "too big for a tunnel of its connection, and its sender is told")                          \
+	X(too_big, "too big for a tunnel of its connection, and its sender is not told: too many are")
 
 /* X(name, sentence): packets left to the kernel. */
 #define PASS_REASONS(X)                                                                                                \

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Maps `tunnels`, `instances` and `devices`: where a packet leaves; `inside_nics`: where it came in. Writer: aa-steerd,
- * as links and neighbours change.
+ * as links, neighbours and addresses change.
  *
  * `tunnels` (BPF_MAP_TYPE_ARRAY, sized by the configuration, mapped into aa-steerd), by tunnel index.
  * `instances` (BPF_MAP_TYPE_ARRAY of MAX_INSTANCES, mapped into aa-steerd), by instance index.
  * `devices` (BPF_MAP_TYPE_HASH), by ifindex: those that lead to a connection's peer.
- * `inside_nics` (BPF_MAP_TYPE_ARRAY of MAX_INSIDE_NICS), by place in gateway.inside: a program knows its own at load.
+ * `inside_nics` (BPF_MAP_TYPE_ARRAY of MAX_INSIDE_NICS), by place in gateway.inside: steer_xdp knows its own at load,
+ * steer_tc looks for its device.
  * `remote_ports` (BPF_MAP_TYPE_DEVMAP of MAX_INSTANCES), by instance index: the NIC of a remote instance.
  *
  * Tunnel and instance indexes stay with their name for as long as the name stays in the configuration, over reloads and
@@ -54,13 +55,16 @@ struct device {
 };
 
 struct inside_nic {
-	__u8 mac[8]; /* its own address and two bytes of zero; all zero until it is there */
+	__u8 mac[8];   /* its own address and two bytes of zero; all zero until it is there */
+	__u32 ifindex; /* 0 until it is there */
+	__be32 ipv4;   /* whence who sent a packet there is answered; 0: there is no such address of ours */
+	__u8 ipv6[16]; /* likewise, network order */
 } __attribute__((aligned(8)));
 
 _Static_assert(sizeof(struct egress) == 32, "egress");
 _Static_assert(sizeof(struct tunnel) == 80, "tunnel");
 _Static_assert(sizeof(struct instance) == 64, "instance");
 _Static_assert(sizeof(struct device) == 4, "device");
-_Static_assert(sizeof(struct inside_nic) == 8, "inside_nic");
+_Static_assert(sizeof(struct inside_nic) == 32, "inside_nic");
 
 #endif

@@ -3,11 +3,12 @@
  * Sends numbered UDP packets of many flows, IPv4 and IPv6, evenly paced, until SIGTERM; then writes the log of all
  * sent.
  *
- *   traffic_send -o LOG -n FLOWS -r PACKETS_PER_SECOND [-p PORT] [-s PAYLOAD_BYTES] SOURCE,DESTINATION...
+ *   traffic_send -o LOG -n FLOWS -r PACKETS_PER_SECOND [-p PORT] [-s PAYLOAD_BYTES] [-d] SOURCE,DESTINATION...
  *
  * Flow i goes from port 20000+i over address pair i modulo the pairs. A packet that the kernel refuses gets no sequence
- * number: it was never sent. After a stall of the machine the schedule moves on instead of bursting: a burst that no
- * client sends would only measure queues. Single thread; run by vmtest/lib/traffic.sh in the client's namespace.
+ * number: it was never sent. With -d, packets must not be fragmented, and stay as long as they are whatever ICMP says
+ * of the way. After a stall of the machine the schedule moves on instead of bursting: a burst that no client sends
+ * would only measure queues. Single thread; run by vmtest/lib/traffic.sh in the client's namespace.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -43,7 +44,17 @@ static void resolve(const char *address, const char *port, struct sockaddr_stora
 	freeaddrinfo(info);
 }
 
-static int open_flow(const char *pair, uint32_t flow, const char *port)
+/* Sent whole, with DF, by whatever path MTU. */
+static void keep_whole(int fd, int family)
+{
+	int probe = IP_PMTUDISC_PROBE, probe6 = IPV6_PMTUDISC_PROBE;
+
+	if (family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &probe, sizeof(probe))
+			      : setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &probe6, sizeof(probe6)))
+		err(1, "path MTU discovery");
+}
+
+static int open_flow(const char *pair, uint32_t flow, const char *port, bool whole)
 {
 	char source[64], source_port[8];
 	struct sockaddr_storage address;
@@ -59,6 +70,8 @@ static int open_flow(const char *pair, uint32_t flow, const char *port)
 	fd = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, bytes))
 		err(1, "%s", source);
+	if (whole)
+		keep_whole(fd, address.ss_family);
 	resolve(comma + 1, port, &address, &bytes);
 	if (connect(fd, (struct sockaddr *)&address, bytes))
 		err(1, "%s", comma + 1);
@@ -116,9 +129,10 @@ int main(int argc, char **argv)
 {
 	static struct sender sender = {.payload_bytes = 64};
 	const char *output = NULL, *port = "9000";
+	bool whole = false;
 	int option;
 
-	while ((option = getopt(argc, argv, "o:n:r:p:s:")) != -1) {
+	while ((option = getopt(argc, argv, "o:n:r:p:s:d")) != -1) {
 		switch (option) {
 		case 'o':
 			output = optarg;
@@ -135,15 +149,18 @@ int main(int argc, char **argv)
 		case 's':
 			sender.payload_bytes = strtoul(optarg, NULL, 10);
 			break;
+		case 'd':
+			whole = true;
+			break;
 		default:
 			return 2;
 		}
 	}
 	if (!output || optind == argc || !sender.flows || sender.flows > TRAFFIC_MAX_FLOWS || !sender.rate_pps ||
 	    sender.payload_bytes < sizeof(struct traffic_packet) || sender.payload_bytes > 65000)
-		errx(2, "usage: traffic_send -o LOG -n FLOWS -r PPS [-p PORT] [-s BYTES] SOURCE,DESTINATION...");
+		errx(2, "usage: traffic_send -o LOG -n FLOWS -r PPS [-p PORT] [-s BYTES] [-d] SOURCE,DESTINATION...");
 	for (uint32_t flow = 0; flow < sender.flows; flow++)
-		sender.fds[flow] = open_flow(argv[optind + flow % (argc - optind)], flow, port);
+		sender.fds[flow] = open_flow(argv[optind + flow % (argc - optind)], flow, port, whole);
 	traffic_log_open(&sender.log);
 	traffic_handle_signals();
 	traffic_ready();

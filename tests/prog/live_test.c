@@ -23,7 +23,7 @@
 #define LARGE_MTU      9000
 #define RECEIVED_BYTES 16384
 
-static int far_fd, tun_fd, eth_fd;
+static int far_fd, back_fd, tun_fd, eth_fd;
 
 static int packet_socket(const char *device, int ethertype)
 {
@@ -65,6 +65,8 @@ static int set_up(void **state)
 	shell("ip addr add 10.0.0.1/24 dev nic");
 	far_fd = packet_socket("nic-far", 0);
 	eth_fd = packet_socket("eth0-far", ETH_P_ALL);
+	back_fd = packet_socket("nic-far", ETH_P_ALL);
+	assert_int_equal(setsockopt(back_fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)), 0);
 	assert_int_equal(setsockopt(far_fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)), 0);
 
 	hook.ifindex = (int)if_nametoindex("nic");
@@ -83,14 +85,19 @@ static int reset(void **state)
 	return 0;
 }
 
-/* linear_bytes: how much of a frame of more than a page goes into the skb's linear part. */
-static void send_bytes(const void *frame, size_t length, unsigned linear_bytes)
+/* Sent by this header, with the packet behind it. */
+static void send_with(struct virtio_net_hdr header, const void *frame, size_t length)
 {
-	struct virtio_net_hdr header = {.hdr_len = linear_bytes};
 	struct iovec parts[] = {{&header, sizeof(header)}, {(void *)frame, length}};
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
 
 	assert_int_equal(sendmsg(far_fd, &message, 0), sizeof(header) + length);
+}
+
+/* linear_bytes: how much of a frame of more than a page goes into the skb's linear part. */
+static void send_bytes(const void *frame, size_t length, unsigned linear_bytes)
+{
+	send_with((struct virtio_net_hdr){.hdr_len = linear_bytes}, frame, length);
 }
 
 static void send_frame(const struct frame *frame)
@@ -247,6 +254,94 @@ static void test_live__what_is_passed_reaches_the_kernel(void **state)
 	close(fd);
 }
 
+static void too_big_beyond(uint32_t mtu_bytes)
+{
+	struct inside_nic nic = {.ifindex = if_nametoindex("nic"), .ipv4 = inet_addr("10.0.0.1")};
+	uint32_t number = INSIDE_NIC;
+
+	memcpy(nic.mac, GATEWAY_MAC, ETH_ALEN);
+	rig_update(rig.tc->maps.inside_nics, &number, &nic);
+	rig.connections[HQ].mtu_bytes = mtu_bytes;
+}
+
+/* What comes back to the sender: an answer of 576 bytes that is sound, and quotes this header. vlan -1: no tag. */
+static void assert_answered(const uint8_t *quoted_ip, int vlan)
+{
+	uint8_t received[RECEIVED_BYTES], control[256], *ip = received + ETH_HLEN;
+	struct iovec part = {received, sizeof(received)};
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	const struct tpacket_auxdata *beside;
+
+	await(back_fd);
+	assert_int_equal(recvmsg(back_fd, &message, 0), ETH_HLEN + 576);
+	assert_non_null(CMSG_FIRSTHDR(&message));
+	beside = (const void *)CMSG_DATA(CMSG_FIRSTHDR(&message));
+	assert_int_equal(!!(beside->tp_status & TP_STATUS_VLAN_VALID), vlan >= 0);
+	if (vlan >= 0)
+		assert_int_equal(beside->tp_vlan_tci, vlan);
+	assert_memory_equal(received, CLIENT_MAC, ETH_ALEN);
+	assert_memory_equal(received + ETH_ALEN, GATEWAY_MAC, ETH_ALEN);
+	assert_int_equal(frame_get16(received + 12), ETH_P_IP);
+	assert_int_equal(frame_ipv4_fault(ip), 0);
+	assert_int_equal(frame_checksum(ip + 20, 556), 0);
+	assert_int_equal(ip[20], 3);
+	assert_int_equal(ip[21], 4);
+	assert_memory_equal(ip + 28, quoted_ip, 20);
+	assert_int_equal(drops_of(DROP_too_big_answered), 1);
+	assert_int_equal(counted_packets(), 1);
+}
+
+static void test_live__answer_to_a_tagged_packet_is_tagged(void **state)
+{
+	static const uint16_t stack[] = {ETH_P_8021Q};
+	struct frame plain = frame_to(LAYER3), frame;
+
+	(void)state;
+	frame_payload(&plain, 1200);
+	frame_put16(plain.data + ETH_HLEN + 6, 0x4000);
+	frame_end(&plain);
+	frame = with_tags(&plain, stack, 1);
+	too_big_beyond(1000);
+	send_frame(&plain);
+	assert_answered(plain.data + ETH_HLEN, -1);
+	reset_counters();
+	send_frame(&frame);
+	assert_answered(plain.data + ETH_HLEN, 100);
+}
+
+/*
+ * TCP, 6,000 bytes in segments of 1,400, some of it outside of linear memory, its checksum left to whoever sends: which
+ * the kernel then is, in the quote of the answer, for the NIC will not.
+ */
+static void test_live__answer_to_a_gso_packet_has_its_checksum(void **state)
+{
+	static uint8_t data[6000];
+	struct frame frame = frame_start(ETH_P_IP);
+	uint8_t *ip = data + ETH_HLEN;
+
+	(void)state;
+	shell("ethtool -K nic tx off gso off >/dev/null");
+	frame_ipv4(&frame, CLIENT, SERVER, IPPROTO_TCP);
+	frame_tcp(&frame, 1000, 443);
+	memcpy(data, frame.data, frame.length);
+	for (size_t i = frame.length; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 7);
+	frame_put16(ip + 2, sizeof(data) - ETH_HLEN);
+	frame_put16(ip + 6, 0x4000);
+	frame_ipv4_seal(ip);
+	frame_put16(ip + 20 + 16, 0x1234);
+	too_big_beyond(1400);
+	send_with((struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+					  .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+					  .gso_size = 1400,
+					  .hdr_len = ETH_HLEN + 40,
+					  .csum_start = ETH_HLEN + 20,
+					  .csum_offset = 16},
+		  data, sizeof(data));
+	assert_answered(ip, -1);
+}
+
 static void test_live__runts_are_passed(void **state)
 {
 	struct frame frame = frame_to(LAYER3), marker = frame_to(LAYER3);
@@ -269,6 +364,8 @@ int main(void)
 		TEST(padding_stays_outside),
 		TEST(headers_outside_of_linear_memory_are_found),
 		TEST(what_is_passed_reaches_the_kernel),
+		TEST(answer_to_a_tagged_packet_is_tagged),
+		TEST(answer_to_a_gso_packet_has_its_checksum),
 		TEST(runts_are_passed),
 	};
 #undef TEST

@@ -46,6 +46,33 @@ static void test_stack__ttl_and_size_are_the_kernels(void **state)
 	assert_marked(&frame, LAYER3);
 }
 
+/* The kernel would answer by the MTU of the tunnel that the mark leads to. */
+static void test_stack__too_big_for_another_tunnel_is_answered(void **state)
+{
+	struct inside_nic nic = {.ifindex = LOOPBACK, .ipv4 = htonl(0x0a010201)};
+	struct frame fits = frame_to(LAYER3), large;
+	uint32_t number = INSIDE_NIC;
+
+	(void)state;
+	frame_payload(&fits, 1300 - (fits.length - ETH_HLEN));
+	frame_end(&fits);
+	large = fits;
+	frame_payload(&large, 1);
+	frame_end(&large);
+	rig.connections[HQ].mtu_bytes = 1300;
+	rig_update(rig.tc->maps.inside_nics, &number, &nic);
+	assert_marked(&large, LAYER3); /* may be fragmented */
+	frame_put16(fits.data + ETH_HLEN + 6, 0x4000);
+	frame_put16(large.data + ETH_HLEN + 6, 0x4000);
+	frame_end(&fits);
+	frame_end(&large);
+	assert_marked(&fits, LAYER3);
+	reset_counters();
+	assert_int_equal(run_tc(&large).verdict, TC_ACT_REDIRECT);
+	assert_int_equal(drops_of(DROP_too_big_answered), 1);
+	assert_int_equal(counted_packets(), 1);
+}
+
 static void test_stack__failure_changes_the_mark(void **state)
 {
 	struct frame frame = frame_to(LAYER3);
@@ -114,6 +141,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(packet_is_marked_for_its_tunnel),
 		TEST(ttl_and_size_are_the_kernels),
+		TEST(too_big_for_another_tunnel_is_answered),
 		TEST(failure_changes_the_mark),
 		TEST(no_mark_drops),
 		TEST(nothing_usable_drops),

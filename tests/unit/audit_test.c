@@ -407,9 +407,8 @@ static void test_audit__mtus_that_differ_are_named(void **state)
 {
 	(void)state;
 	assert_box(SOUND, smaller_mtu, AUDIT_WARNING,
-		   "warning hq: the MTUs of its tunnels differ, from 1400 of 't1' to 1438 of 't0': a flow that moves "
-		   "finds its "
-		   "packets too long; let them be one, with ip link set d0 mtu 1400\n");
+		   "warning hq: the MTUs of its tunnels differ, from 1400 of 't1' to 1438 of 't0': packets of all of "
+		   "them are held to the smallest; let them be one, with ip link set d0 mtu 1400\n");
 }
 
 /* The NIC before a remote instance says nothing of that box's tunnel; a device that is missing has no MTU. */
