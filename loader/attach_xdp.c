@@ -17,6 +17,7 @@
 #include <xdp/libxdp.h>
 
 #include "attach_owner.h"
+#include "program_fds.h"
 #include "steer_xdp.skel.h"
 
 #define PROGRAM	     "steer_xdp"
@@ -36,6 +37,7 @@ static int libxdp_say(enum libxdp_print_level level, const char *format, va_list
 
 /* What is on the NIC now. */
 struct present {
+	struct program_fds fds;	   /* open before it was looked for */
 	struct xdp_multiprog *all; /* NULL: nothing */
 	bool alone;		   /* one program without a dispatcher */
 	__u32 ours[MAX_VERSIONS];
@@ -52,8 +54,10 @@ static void present_add(struct present *present, const struct pins *pins, const 
 
 static struct present present_find(const struct pins *pins, int ifindex)
 {
-	struct present present = {.all = xdp_multiprog__get_from_ifindex(ifindex)};
+	struct present present = {0};
 
+	program_fds_note(&present.fds);
+	present.all = xdp_multiprog__get_from_ifindex(ifindex);
 	if (libxdp_get_error(present.all)) {
 		present.all = NULL;
 		return present;
@@ -77,6 +81,7 @@ static void present_free(struct present *present)
 {
 	if (present->all)
 		xdp_multiprog__close(present->all);
+	program_fds_close_others(&present->fds);
 }
 
 static int versions_detach(const struct present *present, int ifindex)
@@ -232,9 +237,13 @@ int attach_xdp(const struct datapath *datapath, int ifindex, uint32_t inside_nic
 
 int attach_xdp_off(const struct pins *pins, int ifindex)
 {
+	LIBBPF_OPTS(bpf_xdp_query_opts, found);
 	struct present present;
 	int err;
 
+	/* As a rule there is nothing, on any of many interfaces. */
+	if (!bpf_xdp_query(ifindex, 0, &found) && found.attach_mode == XDP_ATTACHED_NONE)
+		return 0;
 	libxdp_set_print(libxdp_say);
 	present = present_find(pins, ifindex);
 	if (present.alone && present.ours_count)
