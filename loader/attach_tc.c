@@ -13,6 +13,7 @@
 #include "attach_owner.h"
 
 #define TCX_INGRESS	46     /* enum bpf_attach_type BPF_TCX_INGRESS, newer than libbpf 1.1's headers */
+#define LINK_TCX	11     /* enum bpf_link_type BPF_LINK_TYPE_TCX, likewise */
 #define TCX_PROGRAMS	64     /* that an interface can have */
 #define FILTER_PRIORITY 0xaa57 /* of all our filters; the handle tells programs and gateways apart */
 #define FILTER_GATEWAYS 8      /* that share an interface */
@@ -38,23 +39,93 @@ static int link_ifindex(int link_fd)
 	return bpf_obj_get_info_by_fd(link_fd, &info, &length) ? -errno : (int)info.xdp.ifindex;
 }
 
-static int tcx_attach(const struct pins *pins, const char *name, int program_fd, int ifindex)
+static int tcx_programs(int ifindex, __u32 programs[TCX_PROGRAMS], __u32 *ret_count)
 {
-	int link_fd = pins_get(pins->links, name);
-	int err;
+	/* What it is asked for as a descriptor is an interface to TCX. */
+	*ret_count = TCX_PROGRAMS;
+	if (!bpf_prog_query(ifindex, (enum bpf_attach_type)TCX_INGRESS, 0, NULL, programs, ret_count))
+		return 0;
+	*ret_count = 0;
+	return -errno;
+}
 
-	if (link_fd >= 0 && link_ifindex(link_fd) == ifindex) {
-		err = bpf_link_update(link_fd, program_fd, NULL) ? -errno : 0;
-		close(link_fd);
-		return err;
+/*
+ * The link by which this program is on the interface. Interfaces of other namespaces may have the same index, so it
+ * must be known that the program is on ours. Returns a descriptor or -errno.
+ */
+static int tcx_link_of(int ifindex, __u32 program_id)
+{
+	__u32 id = 0;
+
+	while (!bpf_link_get_next_id(id, &id)) {
+		struct bpf_link_info info = {0};
+		__u32 length = sizeof(info);
+		int fd = bpf_link_get_fd_by_id(id);
+
+		if (fd < 0)
+			continue;
+		if (!bpf_obj_get_info_by_fd(fd, &info, &length) && (int)info.type == LINK_TCX &&
+		    info.prog_id == program_id && (int)info.xdp.ifindex == ifindex)
+			return fd;
+		close(fd);
 	}
-	if (link_fd >= 0)
+	return -ENOENT;
+}
+
+/*
+ * A link of ours that is not pinned where it should be: somebody moved the pin, or it is in a bpf filesystem that this
+ * daemon does not see. Returns a descriptor or -ENOENT. but_program: not the one by which this program is attached.
+ */
+static int tcx_orphan(const struct pins *pins, enum attach_tc_program program, int ifindex, __u32 but_program)
+{
+	__u32 programs[TCX_PROGRAMS], count;
+	int fd = -ENOENT;
+
+	tcx_programs(ifindex, programs, &count);
+	for (__u32 i = 0; i < count && fd < 0; i++)
+		if (programs[i] != but_program && attach_is_ours(pins, programs[i], program_names[program]))
+			fd = tcx_link_of(ifindex, programs[i]);
+	return fd;
+}
+
+static void tcx_orphans_off(const struct pins *pins, enum attach_tc_program program, int program_fd, int ifindex)
+{
+	struct bpf_prog_info info = {0};
+	__u32 length = sizeof(info), programs[TCX_PROGRAMS], count;
+	int fd;
+
+	if (tcx_programs(ifindex, programs, &count) || count < 2 || bpf_obj_get_info_by_fd(program_fd, &info, &length))
+		return;
+	while ((fd = tcx_orphan(pins, program, ifindex, info.id)) >= 0) {
+		bool detached = !bpf_link_detach(fd);
+
+		close(fd);
+		if (!detached)
+			return;
+	}
+}
+
+static int tcx_attach(const struct pins *pins, enum attach_tc_program program, const char *name, int program_fd,
+		      int ifindex)
+{
+	int link_fd = pins_get(pins->links, name), err = 0;
+	bool pinned = link_fd >= 0 && link_ifindex(link_fd) == ifindex;
+
+	if (link_fd >= 0 && !pinned)
 		close(link_fd);
-	link_fd = bpf_link_create(program_fd, ifindex, (enum bpf_attach_type)TCX_INGRESS, NULL);
+	if (!pinned)
+		link_fd = tcx_orphan(pins, program, ifindex, 0);
+	if (link_fd >= 0)
+		err = bpf_link_update(link_fd, program_fd, NULL) ? -errno : 0;
+	else
+		link_fd = bpf_link_create(program_fd, ifindex, (enum bpf_attach_type)TCX_INGRESS, NULL);
 	if (link_fd < 0)
 		return -errno;
-	err = pins_put(pins->links, name, link_fd);
+	if (!err && !pinned)
+		err = pins_put(pins->links, name, link_fd);
 	close(link_fd);
+	if (!err)
+		tcx_orphans_off(pins, program, program_fd, ifindex);
 	return err;
 }
 
@@ -118,11 +189,9 @@ static bool is_others(const struct pins *pins, __u32 program_id, char ret_gatewa
 bool attach_tc_shared(const struct pins *pins, int ifindex, char ret_gateway[NAME_BYTES])
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	__u32 programs[TCX_PROGRAMS], count = TCX_PROGRAMS, handle = ATTACH_STEER_TC + 1, found;
+	__u32 programs[TCX_PROGRAMS], count, handle = ATTACH_STEER_TC + 1, found;
 
-	/* What it is asked for as a descriptor is an interface to TCX. */
-	if (bpf_prog_query(ifindex, (enum bpf_attach_type)TCX_INGRESS, 0, NULL, programs, &count))
-		count = 0;
+	tcx_programs(ifindex, programs, &count);
 	for (__u32 i = 0; i < count; i++)
 		if (is_others(pins, programs[i], ret_gateway))
 			return true;
@@ -141,7 +210,7 @@ int attach_tc(const struct pins *pins, enum attach_tc_program program, int progr
 	int err;
 
 	pin_name(name, sizeof(name), program, device);
-	err = tcx_attach(pins, name, program_fd, ifindex);
+	err = tcx_attach(pins, program, name, program_fd, ifindex);
 	if (!err) {
 		*ret_kind = ATTACH_TC_TCX;
 		return 0;
@@ -214,13 +283,27 @@ static int link_sweep(const char *name, void *context)
 	return 0;
 }
 
+static bool has_link(const struct pins *pins, enum attach_tc_program program, const char *device)
+{
+	char name[PINS_PATH_BYTES];
+	int fd;
+
+	pin_name(name, sizeof(name), program, device);
+	fd = pins_get(pins->links, name);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* A filter beside a link of the same program was put there by a build that knew no links. */
 static void filters_sweep(const struct sweep *sweep)
 {
 	struct if_nameindex *interfaces = if_nameindex();
 
 	for (struct if_nameindex *at = interfaces; at && at->if_index; at++)
 		for (enum attach_tc_program program = 0; program < ATTACH_TC_PROGRAMS; program++)
-			if (!is_wanted(sweep, program, (int)at->if_index, at->if_name))
+			if (!is_wanted(sweep, program, (int)at->if_index, at->if_name) ||
+			    has_link(sweep->pins, program, at->if_name))
 				clsact_detach(sweep->pins, program, (int)at->if_index);
 	if (interfaces)
 		if_freenameindex(interfaces);

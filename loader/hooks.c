@@ -316,30 +316,38 @@ static void device_renamed(struct steerd *steerd, const struct link *link)
 		attach_tc_off(&steerd->datapath->pins, ATTACH_TUNNEL_TC, link->ifindex, tunnel->unit.device);
 }
 
+/* Before the name that it bears now is hooked: off goes the link, whatever name it is looked for by. */
+static void nic_renamed(struct steerd *steerd, const struct link *link)
+{
+	for (size_t n = 0; n < steerd->nic_count; n++) {
+		struct nic *nic = &steerd->nics[n];
+
+		if (nic->ifindex != link->ifindex || !strcmp(nic->name, link->name))
+			continue;
+		steerd_event(steerd, "nic-renamed", nic->name, "NIC %s is now called %s", nic->name, link->name);
+		if (nic->inside) {
+			attach_tc_off(&steerd->datapath->pins, ATTACH_STEER_TC, link->ifindex, nic->name);
+			attach_xdp_off(&steerd->datapath->pins, link->ifindex);
+		}
+		nic_gone(nic);
+	}
+}
+
 void hooks_link_changed(struct steerd *steerd, const struct link *link)
 {
 	const struct model_tunnel *tunnel = model_tunnel_by_device(steerd->model, link->name);
 
 	device_renamed(steerd, link);
+	nic_renamed(steerd, link);
 	hooks_describe(steerd, steerd->model, steerd->datapath, link);
 	for (size_t n = 0; n < steerd->nic_count; n++) {
 		struct nic *nic = &steerd->nics[n];
 
-		if (!strcmp(nic->name, link->name)) {
-			if (nic->ifindex == link->ifindex && nic->up == link->up)
-				continue;
-			nic_attach(steerd, nic, link);
-			steerd_event(steerd, nic->up ? "nic-up" : "nic-down", nic->name, "NIC %s is %s", nic->name,
-				     nic->up ? "up" : "down");
-		} else if (nic->ifindex == link->ifindex) {
-			steerd_event(steerd, "nic-renamed", nic->name, "NIC %s is now called %s", nic->name,
-				     link->name);
-			if (nic->inside) {
-				attach_tc_off(&steerd->datapath->pins, ATTACH_STEER_TC, link->ifindex, nic->name);
-				attach_xdp_off(&steerd->datapath->pins, link->ifindex);
-			}
-			nic_gone(nic);
-		}
+		if (strcmp(nic->name, link->name) || (nic->ifindex == link->ifindex && nic->up == link->up))
+			continue;
+		nic_attach(steerd, nic, link);
+		steerd_event(steerd, nic->up ? "nic-up" : "nic-down", nic->name, "NIC %s is %s", nic->name,
+			     nic->up ? "up" : "down");
 	}
 	if (tunnel)
 		tunnel_attach(steerd, tunnel, link);
