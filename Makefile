@@ -55,6 +55,7 @@ UNIT_TESTS     := $(patsubst tests/unit/%.c,build/tests/unit/%,$(wildcard tests/
 PROG_TESTS     := $(patsubst tests/prog/%.c,build/tests/prog/%,$(wildcard tests/prog/*_test.c))
 FUZZERS        := $(patsubst tests/fuzz/%.c,build/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 HELPERS        := $(patsubst tests/lib/%.c,build/tests/lib/%,$(wildcard tests/lib/*.c))
+NEXT           := build/next/aa-steerd
 BENCHES        := $(patsubst tests/bench/%.c,build/tests/bench/%,$(wildcard tests/bench/*.c))
 
 .PHONY: all deps check demo bench bench-failover bench-soak bench-sessions install uninstall fmt clean \
@@ -102,7 +103,7 @@ build/aa-steer: build/obj/tools/main.o build/libtools.a
 
 # --- tests ------------------------------------------------------------------------------------------------------------
 
-tests: $(UNIT_TESTS) $(PROG_TESTS) $(FUZZERS) $(HELPERS) $(BENCHES)
+tests: $(UNIT_TESTS) $(PROG_TESTS) $(FUZZERS) $(HELPERS) $(NEXT) $(BENCHES)
 
 build/tests/unit/%: build/san/tests/unit/%.o build/san/libloader.a build/san/libtools.a
 	$(call say,LINK,$@)
@@ -125,6 +126,11 @@ build/tests/lib/%: build/obj/tests/lib/%.o
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $^ -o $@ -lpthread -ljansson -lbpf -lm
+
+# The daemon of a map ABI that is yet to come, for the test of an upgrade.
+$(NEXT): tests/lib/next_build Makefile VERSION $(wildcard maps/*.h bpf/*.[ch] loader/*.[ch])
+	$(call say,NEXT,$@)
+	$(Q)tests/lib/next_build $(@D)
 
 build/tests/bench/%: build/obj/tests/bench/%.o build/libloader.a
 	$(call say,LINK,$@)

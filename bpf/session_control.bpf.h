@@ -74,6 +74,8 @@ static __always_inline long session_adopt(const struct session_refs *refs)
 		return err;
 	bpf_spin_lock(&state->lock);
 	state->timer_due_ns = 0;
+	/* An earlier generation may have had another map of health (loader/datapath_state.h), and told that one. */
+	*(volatile __u8 *)refs->probe_dead = !state->liveness.live;
 	session_arm(state, now_ns, cpu, &outcome);
 	bpf_spin_unlock(&state->lock);
 	session_act(refs, &outcome, now_ns);

@@ -6,23 +6,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../maps/gateway.h"
+#include "gateway_value.h"
 
 #define MAX_MAPS 64
 
 /* The gateway that this map names, if it is a map `gateway`. */
 static bool map_names(__u32 map_id, char ret_gateway[NAME_BYTES])
 {
-	struct bpf_map_info info = {0};
-	__u32 length = sizeof(info), zero = 0;
 	struct gateway gateway;
 	int fd = bpf_map_get_fd_by_id(map_id);
 	bool named;
 
 	if (fd < 0)
 		return false;
-	named = !bpf_obj_get_info_by_fd(fd, &info, &length) && !strcmp(info.name, "gateway") &&
-		info.value_size == sizeof(gateway) && !bpf_map_lookup_elem(fd, &zero, &gateway);
+	named = !gateway_value(fd, &gateway);
 	close(fd);
 	if (named)
 		memcpy(ret_gateway, gateway.name, NAME_BYTES);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A generation's life: load with the state maps taken over, map, pin, close. Access to single maps is in
+/* A generation's life: load, map, pin, close. What it takes over is in datapath_state.c, access to single maps in
  * datapath_maps.c. */
 #include "datapath.h"
 
@@ -14,14 +14,8 @@
 #include <unistd.h>
 
 #include "../maps/gateway.h"
-#include "flow_carry.h"
+#include "datapath_state.h"
 #include "steer_tc.skel.h"
-
-static const char *const state_maps[] = {
-	"tunnel_health",   "instance_health", "counters",	"drops",	 "passes",
-	"session_configs", "sessions",	      "session_timers", "session_peers", "session_events",
-	"probe_rejects",   "flows",	      "tunnel_epochs",	"flow_guard",	 "flow_counts",
-};
 
 static char last_error[256];
 
@@ -49,68 +43,6 @@ static uint32_t entries_for(uint32_t needed)
 	while (entries < needed)
 		entries *= 2;
 	return entries;
-}
-
-/* A ring buffer has neither keys nor values, on both sides alike. Flows take the memory that they are given. */
-static bool same_shape(const struct bpf_map *map, int fd)
-{
-	struct bpf_map_info info = {0};
-	__u32 length = sizeof(info);
-
-	return !bpf_obj_get_info_by_fd(fd, &info, &length) && info.type == bpf_map__type(map) &&
-	       info.key_size == bpf_map__key_size(map) && info.value_size == bpf_map__value_size(map) &&
-	       info.map_flags == bpf_map__map_flags(map) &&
-	       (info.type == BPF_MAP_TYPE_LRU_HASH ? info.max_entries == bpf_map__max_entries(map)
-						   : info.max_entries >= bpf_map__max_entries(map));
-}
-
-/* What is pinned as `gateway`. False: nothing is, or it is of another ABI. */
-static bool gateway_read(const struct pins *pins, struct gateway *ret_gateway)
-{
-	__u32 zero = 0;
-	int fd = pins_get(pins->maps, "gateway");
-	bool ours = fd >= 0 && !bpf_map_lookup_elem(fd, &zero, ret_gateway) &&
-		    ret_gateway->map_abi_version == MAP_ABI_VERSION;
-
-	if (fd >= 0)
-		close(fd);
-	return ours;
-}
-
-bool datapath_abi_is_ours(const struct pins *pins)
-{
-	struct gateway gateway;
-
-	return gateway_read(pins, &gateway);
-}
-
-bool datapath_kept_routes(const char *gateway)
-{
-	struct gateway latest;
-	struct pins pins;
-
-	if (pins_find(gateway, &pins))
-		return false;
-	return !gateway_read(&pins, &latest) || latest.keeps_routes;
-}
-
-static int state_maps_take_over(struct datapath *datapath)
-{
-	int err = 0;
-
-	if (!datapath_abi_is_ours(&datapath->pins))
-		return 0;
-	for (size_t i = 0; i < sizeof(state_maps) / sizeof(*state_maps) && !err; i++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(datapath->object, state_maps[i]);
-		int fd = pins_get(datapath->pins.maps, state_maps[i]);
-
-		if (fd < 0)
-			continue;
-		if (same_shape(map, fd))
-			err = bpf_map__reuse_fd(map, fd);
-		close(fd);
-	}
-	return err;
 }
 
 static int map_memory(const struct bpf_map *map, void *ret_memory)
@@ -174,58 +106,17 @@ static void flow_guard_set(struct datapath *datapath, const struct datapath_opti
 	skeleton->rodata->flow_interval_ns = datapath->flow_interval_ns;
 }
 
-/* The old counters, where the new map had to be a larger one. */
-static void counters_copy(const struct datapath *datapath)
-{
-	int cpus = libbpf_num_possible_cpus();
-	int old = pins_get(datapath->pins.maps, "counters");
-	int fresh = bpf_map__fd(datapath->skeleton->maps.counters);
-	struct bpf_map_info info = {0}, fresh_info = {0};
-	__u32 length = sizeof(info), fresh_length = sizeof(fresh_info);
-	struct counters *values = calloc((size_t)cpus, sizeof(*values));
-
-	if (old < 0 || !values || !datapath_abi_is_ours(&datapath->pins) ||
-	    bpf_obj_get_info_by_fd(old, &info, &length) || bpf_obj_get_info_by_fd(fresh, &fresh_info, &fresh_length) ||
-	    info.id == fresh_info.id || info.value_size != sizeof(*values))
-		goto out;
-	for (__u32 i = 0; i < info.max_entries && i < fresh_info.max_entries; i++)
-		if (!bpf_map_lookup_elem(old, &i, values))
-			bpf_map_update_elem(fresh, &i, values, 0);
-out:
-	if (old >= 0)
-		close(old);
-	free(values);
-}
-
-void datapath_carry_flows(const struct datapath *datapath)
-{
-	struct bpf_map_info info = {0}, fresh_info = {0};
-	__u32 length = sizeof(info), fresh_length = sizeof(fresh_info);
-	int old = pins_get(datapath->pins.maps, "flows"), fresh = bpf_map__fd(datapath->skeleton->maps.flows);
-
-	if (old < 0)
-		return;
-	if (datapath->flows_kept && datapath_abi_is_ours(&datapath->pins) &&
-	    !bpf_obj_get_info_by_fd(old, &info, &length) &&
-	    !bpf_obj_get_info_by_fd(fresh, &fresh_info, &fresh_length) && info.id != fresh_info.id &&
-	    info.key_size == fresh_info.key_size && info.value_size == fresh_info.value_size)
-		flow_carry(old, fresh);
-	close(old);
-}
-
-static int gateway_describe(const struct datapath *datapath, const struct datapath_options *options)
+static int gateway_describe(struct datapath *datapath, const struct datapath_options *options)
 {
 	struct gateway gateway = {.map_abi_version = MAP_ABI_VERSION,
 				  .hash_seed = options->hash_seed,
 				  .keeps_routes = options->keeps_routes},
 		       old;
 	__u32 zero = 0;
-	int fd = pins_get(datapath->pins.maps, "gateway");
 
-	if (fd >= 0) {
-		if (!bpf_map_lookup_elem(fd, &zero, &old))
-			gateway.generation = old.generation;
-		close(fd);
+	if (!datapath_state_gateway(&datapath->pins, &old)) {
+		gateway.generation = old.generation;
+		datapath->before_abi = old.map_abi_version;
 	}
 	gateway.generation++;
 	snprintf(gateway.name, sizeof(gateway.name), "%s", options->gateway);
@@ -261,12 +152,10 @@ int datapath_load(const struct datapath_options *options, struct datapath **ret_
 	datapath->path_stack = datapath->skeleton->rodata->path_stack = options->path_stack;
 	sizes_set(datapath, options);
 	flow_guard_set(datapath, options);
-	err = state_maps_take_over(datapath) ?: steer_tc__load(datapath->skeleton) ?: tunnel_tc_sign(datapath) ?:
-	      maps_map(datapath) ?: gateway_describe(datapath, options);
+	err = datapath_state_share(datapath) ?: steer_tc__load(datapath->skeleton) ?: tunnel_tc_sign(datapath) ?:
+	      maps_map(datapath) ?: gateway_describe(datapath, options) ?: datapath_state_copy(datapath);
 	if (err)
 		goto fail;
-	counters_copy(datapath);
-	datapath_carry_flows(datapath);
 	datapath->steer_tc_fd = bpf_program__fd(datapath->skeleton->progs.steer_tc);
 	datapath->tunnel_tc_fd = bpf_program__fd(datapath->skeleton->progs.tunnel_tc);
 	datapath->session_control_fd = bpf_program__fd(datapath->skeleton->progs.session_control);
@@ -275,6 +164,14 @@ int datapath_load(const struct datapath_options *options, struct datapath **ret_
 fail:
 	datapath_close(datapath);
 	return err;
+}
+
+/* What a daemon that died had not pinned in full, and maps that another ABI had. */
+static int stale_unpin(const char *name, void *context)
+{
+	const struct datapath *datapath = context;
+
+	return bpf_object__find_map_by_name(datapath->object, name) ? 0 : pins_remove(datapath->pins.maps, name);
 }
 
 int datapath_pin(const struct datapath *datapath)
@@ -286,7 +183,7 @@ int datapath_pin(const struct datapath *datapath)
 		if (!bpf_map__is_internal(map))
 			err = err ?: pins_put(datapath->pins.maps, bpf_map__name(map), bpf_map__fd(map));
 	}
-	return err;
+	return err ?: pins_each(datapath->pins.maps, stale_unpin, (void *)datapath);
 }
 
 void datapath_close(struct datapath *datapath)

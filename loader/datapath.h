@@ -3,9 +3,9 @@
  * One generation of programs and maps: loaded, filled, pinned, and given to hooks. The daemon's only way to the maps.
  *
  * Configuration maps are new in every generation; state maps (health, counters, drops, passes, sessions) are taken
- * over from the pins, so a generation can be built in full beside the one that forwards, and replace it hook by hook
- * (attach_tc.h, attach_xdp.h). Until datapath_pin() nothing of it can be seen from outside, and closing it leaves no
- * trace. Context: the daemon's event loop.
+ * over from the pins, whichever build left them (datapath_state.h), so a generation can be built in full beside the one
+ * that forwards, and replace it hook by hook (attach_tc.h, attach_xdp.h). Until datapath_pin() nothing of it can be
+ * seen from outside, and closing it leaves no trace. Context: the daemon's event loop.
  */
 #ifndef LOADER_DATAPATH_H
 #define LOADER_DATAPATH_H
@@ -51,6 +51,8 @@ struct datapath {
 	bool path_stack;
 	bool flows_kept; /* some connection's flows are pinned */
 	uint64_t flow_interval_ns, flow_burst_ns;
+	uint32_t before_abi;	   /* of the pinned maps that it found; 0: there were none */
+	bool sessions_lost;	   /* theirs could not be taken over */
 	struct bpf_object *object; /* holds all maps: attach_xdp.c shares them */
 	struct steer_tc *skeleton;
 };
@@ -70,18 +72,13 @@ int datapath_pin(const struct datapath *datapath);
 /* Lets go of it; what is attached and pinned goes on. NULL is fine. */
 void datapath_close(struct datapath *datapath);
 
-/*
- * The names that pinned maps of this ABI give to indexes; nothing (and 0) where none are pinned or the ABI is another
- * one. Freed by datapath_indexes_free().
- */
+/* The names that pinned maps, of whatever ABI, give to indexes; nothing (and 0) where none are pinned. Freed by
+ * datapath_indexes_free(). */
 int datapath_indexes(const char *gateway, struct model_indexes *ret_indexes);
 void datapath_indexes_free(struct model_indexes *indexes);
 
 /* Did this gateway's latest generation keep routes? Yes, too, where it does not say. */
 bool datapath_kept_routes(const char *gateway);
-
-/* Do pinned maps exist, and are they of this program's ABI? */
-bool datapath_abi_is_ours(const struct pins *pins);
 
 int datapath_set_connection(struct datapath *datapath, uint32_t index, const struct connection *connection);
 int datapath_connection(const struct datapath *datapath, uint32_t index, struct connection *ret_connection);

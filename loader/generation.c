@@ -94,6 +94,11 @@ static int datapath_build(struct build *build)
 	return 0;
 }
 
+static bool name_held(char (*before)[NAME_BYTES], uint32_t before_count, uint32_t index, const char *name)
+{
+	return index < before_count && !strcmp(before[index], name);
+}
+
 /* What an index counted under a name that is gone is not the new name's, nor are its flows. */
 static int counters_begin(struct build *build, const struct model_indexes *before)
 {
@@ -101,15 +106,39 @@ static int counters_begin(struct build *build, const struct model_indexes *befor
 
 	for (size_t t = 0; t < build->model->config->tunnel_count && before->tunnel_count; t++) {
 		const struct model_tunnel *tunnel = &build->model->tunnels[t];
-		bool same = tunnel->index < before->tunnel_count &&
-			    !strcmp(before->tunnel[tunnel->index], tunnel->unit.name);
 
-		if (same)
+		if (name_held(before->tunnel, before->tunnel_count, tunnel->index, tunnel->unit.name))
 			continue;
 		build->datapath->tunnel_epochs[tunnel->index].epoch++;
 		err = err ?: datapath_clear_counters(build->datapath, tunnel->index);
 	}
 	return err;
+}
+
+static bool was_usable(const struct unit *unit)
+{
+	static const struct health usable;
+
+	return !memcmp(unit->health, &usable, sizeof(usable));
+}
+
+/* What the programs that an earlier daemon left use until now. Between generations of one daemon, states tell. */
+static void carried_note(struct build *build, const struct model_indexes *before)
+{
+	for (size_t i = 0; i < build->model->config->instance_count && !build->steerd->model; i++) {
+		struct model_instance *instance = &build->model->instances[i];
+
+		instance->unit.carried =
+			name_held(before->instance, before->instance_count, instance->index, instance->unit.name) &&
+			was_usable(&instance->unit);
+	}
+	for (size_t t = 0; t < build->model->config->tunnel_count && !build->steerd->model; t++) {
+		struct model_tunnel *tunnel = &build->model->tunnels[t];
+
+		tunnel->unit.carried =
+			name_held(before->tunnel, before->tunnel_count, tunnel->index, tunnel->unit.name) &&
+			was_usable(&tunnel->unit);
+	}
 }
 
 static int build_all(struct build *build, struct config *config, char *error, size_t error_size)
@@ -130,6 +159,8 @@ static int build_all(struct build *build, struct config *config, char *error, si
 	if (build->steerd->model)
 		model_inherit(build->model, build->steerd->model);
 	err = datapath_build(build) ?: counters_begin(build, &indexes);
+	if (!err)
+		carried_note(build, &indexes);
 	datapath_indexes_free(&indexes);
 	if (err == -ENOTSUP)
 		snprintf(error, error_size, "/sys/fs/bpf is not mounted; mount -t bpf bpf /sys/fs/bpf");
@@ -147,6 +178,19 @@ static void build_undo(struct build *build)
 	datapath_close(build->datapath);
 	model_free(build->model);
 	failsafe_release(build->steerd);
+}
+
+/* Of a daemon that took over from one of another build. */
+static void upgrade_say(struct steerd *steerd)
+{
+	const struct datapath *datapath = steerd->datapath;
+	const char *sessions = datapath->sessions_lost ? "; its probes begin anew" : "";
+
+	if (datapath->before_abi && datapath->before_abi != MAP_ABI_VERSION)
+		steerd_event(steerd, "upgrade", NULL, "what map ABI %u left is taken over by map ABI %u%s",
+			     datapath->before_abi, MAP_ABI_VERSION, sessions);
+	else if (datapath->sessions_lost)
+		log_warning("the probes that another daemon left cannot be taken over, and begin anew");
 }
 
 /* The way back is closed here: from now on the new generation forwards. */
@@ -172,6 +216,7 @@ static void swap(struct build *build)
 		log_error("the maps cannot be pinned: %s; all works, but the next start finds none of them",
 			  strerror(-err));
 	sessions_apply(steerd, old_datapath);
+	upgrade_say(steerd);
 	datapath_close(old_datapath);
 	if (build->shares_config)
 		old_model->config = NULL;

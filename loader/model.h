@@ -44,6 +44,7 @@ struct unit {
 	bool unaddressed;		  /* its session waits for an address of ours to ask from */
 	const char *probe_reason;	  /* of probe_dead: a static sentence; NULL: the cause's own word */
 	struct unit_failure failure;
+	bool carried;	       /* programs that an earlier daemon left use it: until its probe is settled */
 	bool silent;	       /* out, and nothing came in through it lately: drained */
 	bool silenced;	       /* so, whatever comes in: drained by --now */
 	enum unit_state state; /* decided */

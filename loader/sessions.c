@@ -92,7 +92,8 @@ static void start(struct steerd *steerd, uint32_t session)
 {
 	struct session_owner *owner = &steerd->sessions->owner[session];
 	bool again = owner->unit->session == session && !owner->started;
-	bool in_use = owner->unit->state == UNIT_ACTIVE || owner->unit->state == UNIT_STANDBY;
+	bool in_use = owner->unit->state == UNIT_ACTIVE || owner->unit->state == UNIT_STANDBY ||
+		      (owner->unit->carried && unit_usable(owner->unit));
 	int err = command(steerd, session, in_use ? SESSION_JOIN : SESSION_START);
 
 	owner->started = !err;
@@ -254,6 +255,7 @@ static size_t wishes_collect(const struct model *model, struct session_wish *wis
 /* A probe that left the configuration while its session was not there to be ended leaves no verdict behind. */
 static void verdict_clear(struct unit *unit)
 {
+	unit->carried = false;
 	if (unit->session == NO_SESSION && unit->health->probe_dead)
 		__atomic_store_n(&unit->health->probe_dead, 0, __ATOMIC_RELEASE);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Map `gateway`: BPF_MAP_TYPE_ARRAY of one entry, mapped into aa-steerd: what the pinned maps belong to. Writer:
- * aa-steerd. A daemon that starts reads it to tell whether the pinned maps are of its own ABI and can be carried over.
+ * aa-steerd. A daemon that starts reads it of whatever ABI left it, and knows by it whose programs are on a hook: what
+ * is here stays where it is, and what is new comes behind it.
  */
 #ifndef MAPS_GATEWAY_H
 #define MAPS_GATEWAY_H
@@ -19,6 +20,12 @@ struct gateway {
 	char name[NAME_BYTES];
 };
 
+#define GATEWAY_HEAD_BYTES 56 /* what every ABI has, in the same places */
+
+_Static_assert(__builtin_offsetof(struct gateway, map_abi_version) == 0, "read by every ABI");
+_Static_assert(__builtin_offsetof(struct gateway, generation) == 4, "read by every ABI");
+_Static_assert(__builtin_offsetof(struct gateway, keeps_routes) == 20, "read by every ABI");
+_Static_assert(__builtin_offsetof(struct gateway, name) == 24, "read by every ABI");
 _Static_assert(sizeof(struct gateway) == 56, "gateway");
 
 #endif

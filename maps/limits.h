@@ -3,7 +3,8 @@
  * Limits and special values of the map contract.
  *
  * Read by the BPF programs, by aa-steerd and by the tools. A change to any number here, or to any struct of this
- * folder, is a new map ABI: raise MAP_ABI_VERSION in the same commit.
+ * folder, is a new map ABI: raise MAP_ABI_VERSION in the same commit. What outlives a daemon is carried over from one
+ * ABI to another by names of fields (README.md): a field that comes to mean something else gets another name.
  */
 #ifndef MAPS_LIMITS_H
 #define MAPS_LIMITS_H
