@@ -19,6 +19,11 @@ struct admin {
 	struct admin_order order;
 };
 
+static void fresh_path(const char *path, char fresh[PATH_MAX])
+{
+	snprintf(fresh, PATH_MAX, "%s.new", path);
+}
+
 static int name_read(const json_t *json, char name[NAME_BYTES])
 {
 	const char *text = json_string_value(json);
@@ -99,6 +104,15 @@ static int file_read(struct admin *admin)
 	return err;
 }
 
+/* What a daemon was writing when it died. */
+static void half_written_remove(const char *path)
+{
+	char fresh[PATH_MAX];
+
+	fresh_path(path, fresh);
+	unlink(fresh);
+}
+
 int admin_open(const char *path, struct admin **ret_admin)
 {
 	struct admin *admin = calloc(1, sizeof(*admin));
@@ -108,8 +122,10 @@ int admin_open(const char *path, struct admin **ret_admin)
 		return -ENOMEM;
 	admin->path = strdup(path);
 	admin->out = json_object();
-	if (admin->path && admin->out)
+	if (admin->path && admin->out) {
+		half_written_remove(admin->path);
 		err = file_read(admin);
+	}
 	if (err) {
 		admin_close(admin);
 		return err;
@@ -230,7 +246,7 @@ static int file_write(const struct admin *admin)
 	json_decref(draining);
 	order_write(file, &admin->order);
 	text = json_dumps(file, JSON_INDENT(1));
-	snprintf(fresh, sizeof(fresh), "%s.new", admin->path);
+	fresh_path(admin->path, fresh);
 	if (text)
 		err = text_write(fresh, text);
 	if (!err)

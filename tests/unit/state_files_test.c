@@ -95,6 +95,21 @@ static void test_admin__drain_and_its_deadline_survive_reopening(void **state)
 	assert_int_equal(admin_is_out(admin, "in1"), ADMIN_OUT);
 	assert_int_equal(admin_is_out(admin, "in0"), 0);
 	assert_null(admin_next_deadline(admin, &next_ns));
+
+static void test_admin__half_a_file_is_removed(void **state)
+{
+	struct admin *admin;
+	char fresh[160];
+
+	(void)state;
+	assert_int_equal(admin_open(path, &admin), 0);
+	assert_int_equal(admin_set_out(admin, "in0", true), 0);
+	admin_close(admin);
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	file_put("{\"out\": [", "w");
+	assert_int_equal(rename(path, fresh), 0);
+	assert_int_equal(admin_open(path, &admin), 0);
+	assert_int_not_equal(access(fresh, F_OK), 0);
 	admin_close(admin);
 }
 
@@ -290,6 +305,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_admin__out_survives_reopening, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_admin__drain_and_its_deadline_survive_reopening, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_admin__half_a_file_is_removed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_admin__order_survives_reopening, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_admin__older_file_is_read_and_leaves_the_order_to_the_configuration, setup, teardown),
