@@ -15,7 +15,7 @@
 #include "steer_tc.skel.h"
 
 static const char *const value_maps[] = {
-	"tunnel_health", "instance_health", "counters",	     "drops",	     "passes",
+	"tunnel_health", "instance_health", "counters",	     "drops",	   "passes",
 	"probe_rejects", "flows",	    "tunnel_epochs", "flow_guard", "flow_counts",
 };
 

@@ -95,6 +95,8 @@ static void test_admin__drain_and_its_deadline_survive_reopening(void **state)
 	assert_int_equal(admin_is_out(admin, "in1"), ADMIN_OUT);
 	assert_int_equal(admin_is_out(admin, "in0"), 0);
 	assert_null(admin_next_deadline(admin, &next_ns));
+	admin_close(admin);
+}
 
 static void test_admin__half_a_file_is_removed(void **state)
 {
@@ -103,7 +105,7 @@ static void test_admin__half_a_file_is_removed(void **state)
 
 	(void)state;
 	assert_int_equal(admin_open(path, &admin), 0);
-	assert_int_equal(admin_set_out(admin, "in0", true), 0);
+	assert_int_equal(admin_set_out(admin, "in0", ADMIN_OUT, 0), 0);
 	admin_close(admin);
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
 	file_put("{\"out\": [", "w");
