@@ -4,9 +4,9 @@
  * members, the first that is usable. Called by steer_xdp and steer_tc, once each per packet; reads maps and changes
  * nothing.
  *
- * A connection none of whose members is usable panics: the best member that may carry packets all the same is taken.
- * Where there is none, packets are dropped: the kernel might have a route past the tunnels, and clear text must not
- * take it.
+ * A flow that slow start keeps away from every usable member goes to the best of them all the same. A connection none
+ * of whose members is usable panics: the best member that may carry packets all the same is taken. Where there is none,
+ * packets are dropped: the kernel might have a route past the tunnels, and clear text must not take it.
  */
 #ifndef BPF_CHOOSE_BPF_H
 #define BPF_CHOOSE_BPF_H
@@ -29,7 +29,8 @@ struct scan {
 	const struct connection *connection;
 	__u64 best_score;
 	__u64 forgiven; /* causes that do not count */
-	__u32 key;	/* what rank_score() ranks by */
+	__u64 passed_causes;
+	__u32 key; /* what rank_score() ranks by */
 	__u32 best_tier;
 	__u32 best; /* ordinal, NO_MEMBER until one is usable */
 	__u32 better_but_unusable;
@@ -45,12 +46,15 @@ static long scan_for_best(__u32 ordinal, void *context)
 {
 	struct scan *scan = context;
 	const struct connection *connection = scan->connection;
-	__u64 score;
+	__u64 score, causes;
 
 	if (ordinal >= MAX_MEMBERS || ordinal >= connection->members)
 		return 1;
-	if (!member_usable(&connection->member[ordinal], scan->forgiven))
+	causes = member_causes(&connection->member[ordinal], scan->forgiven);
+	if (causes) {
+		scan->passed_causes |= causes;
 		return 0;
+	}
 	score = rank_score(scan->key, ordinal, connection->rank[ordinal].weight);
 	if (!scan_is_better(scan, connection->rank[ordinal].tier, score))
 		return 0;
@@ -84,6 +88,7 @@ static __attribute__((noinline)) __u32 choose_by_scan(const struct connection *c
 	if (decision->asked && scan.best != NO_MEMBER)
 		bpf_loop(MAX_MEMBERS, scan_for_rank, &scan, 0);
 	decision->answer.rank = scan.better_but_unusable;
+	decision->passed_causes |= scan.passed_causes;
 	return scan.best;
 }
 
@@ -93,14 +98,17 @@ static __always_inline __u32 choose_by_row(const struct connection *connection, 
 {
 	for (__u32 place = 0; place < ROW_CANDIDATES; place++, row >>= 8) {
 		__u32 ordinal = row & 0xff;
+		__u64 causes;
 
 		asm volatile("" : "+r"(ordinal)); /* else the index is masked anew, past the bound that was checked */
 		if (ordinal >= MAX_MEMBERS)
 			break;
-		if (member_usable(&connection->member[ordinal], forgiven)) {
+		causes = member_causes(&connection->member[ordinal], forgiven);
+		if (!causes) {
 			decision->answer.rank = place;
 			return ordinal;
 		}
+		decision->passed_causes |= causes;
 	}
 	return NO_MEMBER;
 }
@@ -134,34 +142,85 @@ static __always_inline __u32 choose_pinned(const struct packet *packet, struct d
 	return decision->pinned.fails == FLOW_PIN_HOLDS ? decision->pinned.ordinal : NO_MEMBER;
 }
 
-/* The flow's own tunnel, where it may carry packets although it is out: no other one is better. */
-static __always_inline __u32 choose_pinned_in_panic(const struct connection *connection,
-						    const struct decision *decision)
+static __attribute__((noinline)) __u32 choose_forgiving(const struct connection *connection, __u64 forgiven,
+							struct decision *decision)
 {
-	__u32 ordinal = decision->pinned.ordinal;
-
-	asm volatile("" : "+r"(ordinal));
-	if (ordinal >= MAX_MEMBERS)
-		return NO_MEMBER;
-	return member_usable(&connection->member[ordinal], panic_causes() | draining_cause()) ? ordinal : NO_MEMBER;
+	return choose_ranked(connection, forgiven, decision);
 }
 
-/* Looks for those that fail nothing but their probes, say: the probes may be wrong, and their SAs exist. */
-static __attribute__((noinline)) __u32 choose_in_panic(const struct connection *connection, struct decision *decision)
+/*
+ * The best of those that start slowly and those that are usable, if it lets this flow in, or if nobody else is usable;
+ * else the latter (ordinal). A flow waits for its best choice: on the way it visits no other that starts slowly.
+ */
+static __always_inline __u32 choose_slowly(const struct connection *connection, __u32 ordinal,
+					   struct decision *decision)
 {
-	__u32 ordinal = choose_pinned_in_panic(connection, decision);
+	__u32 rank = decision->answer.rank;
+	__u32 slow = choose_forgiving(connection, slow_start_word(), decision);
 
-	if (ordinal == NO_MEMBER)
-		ordinal = choose_ranked(connection, panic_causes(), decision);
-	if (ordinal != NO_MEMBER)
-		decision->answer.rank |= WHERE_PANIC;
+	if (slow < MAX_MEMBERS &&
+	    (ordinal >= MAX_MEMBERS || slow_start_admits(&connection->member[slow], decision->answer.flow_hash)))
+		return slow;
+	decision->answer.rank = rank;
 	return ordinal;
 }
 
-/* Panic costs nothing until nothing usable was found. */
+/* The flow's own tunnel, where it may carry packets although it is out: no other one is better. */
+static __always_inline __u32 choose_pinned_in_panic(const struct connection *connection, __u32 ordinal)
+{
+	asm volatile("" : "+r"(ordinal));
+	if (ordinal >= MAX_MEMBERS)
+		return NO_MEMBER;
+	return member_usable(&connection->member[ordinal], panic_causes() | draining_cause() | slow_start_word())
+		       ? ordinal
+		       : NO_MEMBER;
+}
+
+/* What choose_otherwise() is told, and tells. */
+struct otherwise {
+	__u32 flow_hash;
+	__u32 ordinal; /* found so far, or NO_MEMBER */
+	__u32 rank;    /* of that; then of the answer */
+	__u32 asked;
+	__u32 pin_ordinal; /* of the member that the flow is pinned to, or NO_MEMBER */
+	__u64 passed_causes;
+};
+
+/*
+ * Somebody was passed over for slow start, or nobody is usable. Then those that fail nothing but their probes, say, are
+ * taken: the probes may be wrong, and their SAs exist.
+ *
+ * A global function, which the verifier walks once, whatever led to it, and not once for each place in a row.
+ */
+__attribute__((noinline)) __u32 choose_otherwise(const struct connection *connection, struct otherwise *otherwise)
+{
+	struct decision decision = {0};
+	__u32 ordinal;
+
+	if (!connection || !otherwise)
+		return NO_MEMBER;
+	decision.answer.flow_hash = otherwise->flow_hash;
+	decision.answer.rank = otherwise->rank;
+	decision.asked = otherwise->asked;
+	ordinal = otherwise->ordinal;
+	if (otherwise->passed_causes & slow_start_word())
+		ordinal = choose_slowly(connection, ordinal, &decision);
+	if (ordinal >= MAX_MEMBERS) {
+		ordinal = choose_pinned_in_panic(connection, otherwise->pin_ordinal);
+		if (ordinal == NO_MEMBER)
+			ordinal = choose_forgiving(connection, panic_causes() | slow_start_word(), &decision);
+		if (ordinal != NO_MEMBER)
+			decision.answer.rank |= WHERE_PANIC;
+	}
+	otherwise->rank = decision.answer.rank;
+	return ordinal;
+}
+
+/* What follows costs nothing while the first one looked at is usable. */
 static __always_inline __u32 choose_member(const struct packet *packet, const struct connection *connection,
 					   struct decision *decision)
 {
+	struct otherwise otherwise;
 	__u32 ordinal = NO_MEMBER;
 
 	if (flows_kept && connection->affinity != AFFINITY_HASH)
@@ -171,7 +230,17 @@ static __always_inline __u32 choose_member(const struct packet *packet, const st
 		return ordinal;
 	}
 	ordinal = choose_ranked(connection, 0, decision);
-	return ordinal < MAX_MEMBERS ? ordinal : choose_in_panic(connection, decision);
+	if (ordinal < MAX_MEMBERS && !(decision->passed_causes & slow_start_word()))
+		return ordinal;
+	otherwise = (struct otherwise){.flow_hash = decision->answer.flow_hash,
+				       .ordinal = ordinal,
+				       .rank = decision->answer.rank,
+				       .asked = decision->asked,
+				       .pin_ordinal = decision->pinned.ordinal,
+				       .passed_causes = decision->passed_causes};
+	ordinal = choose_otherwise(connection, &otherwise);
+	decision->answer.rank = otherwise.rank;
+	return ordinal;
 }
 
 /* Where a member's packets leave; NULL where the maps do not hang together. */

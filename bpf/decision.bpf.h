@@ -18,6 +18,7 @@
 
 struct decision {
 	struct where_answer answer;
+	__u64 passed_causes;	     /* of members that were passed over */
 	__u32 mtu_bytes;	     /* of the connection: what each of its members takes; 0: not known */
 	const struct egress *egress; /* holds from WHERE_TUNNEL on */
 	struct pinned pinned;	     /* where the flow is pinned */

@@ -21,7 +21,7 @@
 /* A flow follows the peer to a tunnel that it could have been given; but see FLOW_SETTLE_NS. */
 static __always_inline bool flow_follows(const struct flow_pin *pin, const struct member *member, __u64 now_ns)
 {
-	return (pin->cause == FLOW_new || now_ns > pin->pinned_ns + FLOW_SETTLE_NS) && member_usable(member, 0);
+	return (pin->cause == FLOW_new || now_ns > pin->pinned_ns + FLOW_SETTLE_NS) && member_usable(member, slow_start_word());
 }
 
 /*
@@ -45,7 +45,7 @@ static __attribute__((noinline)) void flow_learn(const struct flow *key, const s
 	}
 	if (pin && tcp_flags & FLOW_TCP_FIN)
 		pin->ends |= FLOW_ENDS_REMOTE;
-	if (connection->affinity != AFFINITY_SYMMETRIC || !member_usable(member, draining_cause()))
+	if (connection->affinity != AFFINITY_SYMMETRIC || !member_usable(member, draining_cause() | slow_start_word()))
 		return;
 	if (!pin) {
 		flow_pin_new(key, member->tunnel, FLOW_peer, 0, 0);

@@ -73,9 +73,9 @@ static __always_inline bool flow_holds(const struct flow_pin *pin, __u64 silence
 static __always_inline __u32 flow_fails(const struct connection *connection, const struct member *member,
 					__u64 silence_ns)
 {
-	if (member_usable(member, 0))
+	if (member_usable(member, slow_start_word()))
 		return FLOW_PIN_HOLDS;
-	if (!member_usable(member, draining_cause()))
+	if (!member_usable(member, draining_cause() | slow_start_word()))
 		return FLOW_failure;
 	/* What it sent before has arrived by now, whichever way its next packet goes. */
 	if (connection->flowlet_us && silence_ns > connection->flowlet_us * 1000ull)

@@ -18,6 +18,7 @@
 
 #define FILE_BYTES_MAX	  (64u << 20)
 #define COMMAND_BYTES_MAX 1024u
+#define SLOW_START_MAX_NS (3600ull * 1000000000)
 
 #define FLOWS_UNLESS_SAID   1000000
 #define IDLE_UNLESS_SAID_NS (60 * NS_PER_SECOND)
@@ -215,6 +216,18 @@ static void instance_on_undrain(struct config_reader *reader, const yaml_node_t 
 	command_read(reader, node, &((struct config_instance *)target)->on_undrain);
 }
 
+static void instance_slow_start(struct config_reader *reader, const yaml_node_t *node, void *target)
+{
+	uint64_t duration_ns = 0;
+
+	CONFIG_READER_VALUE(reader, node, config_value_duration, &duration_ns);
+	if (duration_ns > SLOW_START_MAX_NS)
+		config_reader_fault(reader, node, "'%.80s' is out of range; slow starts are 0s..60m",
+				    (const char *)node->data.scalar.value);
+	else
+		((struct config_instance *)target)->slow_start_ns = duration_ns;
+}
+
 static void instance_read(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
 	static const struct config_field fields[] = {
@@ -226,6 +239,7 @@ static void instance_read(struct config_reader *reader, const yaml_node_t *node,
 		{"reset", false, instance_reset},
 		{"on-drain", false, instance_on_drain},
 		{"on-undrain", false, instance_on_undrain},
+		{"slow-start", false, instance_slow_start},
 	};
 	struct config_instance *instance = target;
 

@@ -57,6 +57,7 @@ struct config_instance {
 	char *reset;		   /* shell command that restarts it; NULL: none; owned by the config, like these: */
 	char *on_drain;		   /* run when it has been taken out ... */
 	char *on_undrain;	   /* ... and when it has been put back */
+	uint64_t slow_start_ns;	   /* put back, it takes its flows over this time; 0: at once */
 	unsigned line;
 };
 

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "drain_plan.h"
 #include "log.h"
+#include "slow_start.h"
 #include "steerd.h"
 
 #define DEADLINE_ACCURACY_US 1000
@@ -129,6 +130,7 @@ void drain_close(struct steerd *steerd)
 	steerd->drain_deadline = sd_event_source_disable_unref(steerd->drain_deadline);
 	drain_wait_close(steerd);
 	drain_hook_close(steerd);
+	slow_start_close(steerd);
 }
 
 /* --- the stores ----------------------------------------------------------------------------------------------------
@@ -147,6 +149,7 @@ int drain_take_out(struct steerd *steerd, const struct drain_target *target, enu
 		return err;
 	deadlines_arm(steerd, 0);
 	target->unit->facts.admin_out = out;
+	slow_start_end(target->unit);
 	if (begins) {
 		target_silence(steerd, target, false);
 		flows_hurry(steerd);
@@ -160,6 +163,8 @@ int drain_take_out(struct steerd *steerd, const struct drain_target *target, enu
 
 int drain_put_back(struct steerd *steerd, const struct drain_target *target)
 {
+	const struct model_instance *instance = target->instance ?: target->tunnel->instance;
+	uint64_t slow_ns = instance->config->slow_start_ns;
 	const char *name = target->unit->name;
 	int err = admin_set_out(steerd->admin, name, 0, 0);
 
@@ -167,8 +172,14 @@ int drain_put_back(struct steerd *steerd, const struct drain_target *target)
 		return err;
 	deadlines_arm(steerd, 0);
 	target->unit->facts.admin_out = 0;
+	if (slow_ns)
+		slow_start_begin(steerd, target->unit, slow_ns);
 	target_silence(steerd, target, false);
-	steerd_event(steerd, "undrain", name, "%s is put back", name);
+	if (target->unit->facts.slow_start)
+		steerd_event(steerd, "undrain", name, "%s is put back, and takes its flows over %.3g s", name,
+			     (double)slow_ns / NS_PER_SECOND);
+	else
+		steerd_event(steerd, "undrain", name, "%s is put back", name);
 	target_settle(steerd, target);
 	if (target->instance)
 		drain_hook_run(steerd, target->instance, false);

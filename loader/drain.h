@@ -43,7 +43,8 @@ struct drain_rest {
 };
 struct drain_rest drain_rest(const struct model *model, const struct drain_target *target);
 
-/* Why a unit is in its state, of one that drains with what it waits for. Returns buffer. */
+/* Why a unit is in its state: of one that drains with what it waits for, of one that starts slowly how far it has come.
+ * Returns buffer. */
 #define DRAIN_REASON_BYTES 160
 const char *drain_reason(const struct model *model, const struct drain_target *target, char buffer[DRAIN_REASON_BYTES]);
 

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "drain.h"
 #include "judge.h"
+#include "slow_start.h"
 
 #define SILENCE_NS NS_PER_SECOND /* a tunnel that is out and received nothing for this long is drained */
 
@@ -58,9 +59,12 @@ static const char *plural(uint64_t count)
 const char *drain_reason(const struct model *model, const struct drain_target *target, char buffer[DRAIN_REASON_BYTES])
 {
 	const struct unit *unit = target->unit;
+	unsigned percent = target->tunnel ? slow_start_percent_of_tunnel(target->tunnel) : slow_start_percent(unit);
 	struct drain_rest rest;
 	int length = snprintf(buffer, DRAIN_REASON_BYTES, "%s", unit->reason);
 
+	if ((unit->state == UNIT_ACTIVE || unit->state == UNIT_STANDBY) && percent < 100)
+		snprintf(buffer, DRAIN_REASON_BYTES, "slow start: %u %%", percent);
 	if (unit->state != UNIT_DRAINING || length >= DRAIN_REASON_BYTES)
 		return buffer;
 	rest = drain_rest(model, target);

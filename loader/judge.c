@@ -6,10 +6,19 @@
 
 #include "clock.h"
 
+void judge_slow_start(struct unit *unit)
+{
+	if (unit->health->slow_start != unit->facts.slow_start)
+		__atomic_store_n(&unit->health->slow_start, unit->facts.slow_start, __ATOMIC_RELEASE);
+}
+
 /* Stores the causes that are the daemon's, each by its own byte: BPF may write probe_dead of the same word at any time.
  */
 static void health_store(struct unit *unit)
 {
+	/* One that is put back is not open to all for a moment, nor is one that is taken out on the way. */
+	if (unit->facts.slow_start > unit->health->slow_start)
+		judge_slow_start(unit);
 #define X_aa_steerd(field)                                                                                             \
 	if (unit->health->field != unit->facts.field)                                                                  \
 		__atomic_store_n(&unit->health->field, unit->facts.field, __ATOMIC_RELEASE);
@@ -19,6 +28,7 @@ static void health_store(struct unit *unit)
 #undef X
 #undef X_bpf
 #undef X_aa_steerd
+	judge_slow_start(unit);
 }
 
 static void unit_decide(const struct judge *judge, struct unit *unit, enum unit_state state, const char *reason,
@@ -74,6 +84,7 @@ static bool tunnel_panics(const struct model_tunnel *tunnel)
 #define X(field) tunnel_facts.field = instance_facts.field = 0;
 	HEALTH_PANIC_CAUSES(X)
 #undef X
+	tunnel_facts.slow_start = instance_facts.slow_start = 0;
 	return !memcmp(&tunnel_facts, &none, sizeof(none)) && !memcmp(&instance_facts, &none, sizeof(none));
 }
 

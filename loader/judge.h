@@ -34,6 +34,8 @@ struct judge {
 void judge_tunnel(struct model_tunnel *tunnel);
 void judge_instance(struct model *model, struct model_instance *instance);
 void judge_all(struct model *model);
+/* Its slow start alone, which no state follows from. */
+void judge_slow_start(struct unit *unit);
 
 /* Works out the states that the stores since the last call led to. One call for a thousand changes is as good as a
  * thousand. */

@@ -39,7 +39,10 @@ const char *connection_state_text(enum connection_state state)
 
 bool unit_usable(const struct unit *unit)
 {
-	return !memcmp(&unit->facts, &healthy, sizeof(healthy));
+	struct health causes = unit->facts;
+
+	causes.slow_start = 0;
+	return !memcmp(&causes, &healthy, sizeof(healthy));
 }
 
 const char *unit_cause(const struct unit *unit)
@@ -60,6 +63,7 @@ bool unit_is_dead(const struct unit *unit)
 	struct health facts = unit->facts;
 
 	facts.probe_dead = facts.probe_dead != 0;
+	facts.slow_start = 0;
 	return !memcmp(&facts, &dead, sizeof(dead));
 }
 
@@ -410,6 +414,9 @@ void model_place(struct model *model, const struct model_maps *maps)
 static void unit_inherit(struct unit *unit, const struct unit *older)
 {
 	unit->facts.admin_out = older->facts.admin_out;
+	unit->facts.slow_start = older->facts.slow_start;
+	unit->slow_since_ns = older->slow_since_ns;
+	unit->slow_ns = older->slow_ns;
 	unit->silent = older->silent;
 	unit->silenced = older->silenced;
 	unit->probe_reason = older->probe_reason;

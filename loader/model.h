@@ -44,12 +44,14 @@ struct unit {
 	bool unaddressed;		  /* its session waits for an address of ours to ask from */
 	const char *probe_reason;	  /* of probe_dead: a static sentence; NULL: the cause's own word */
 	struct unit_failure failure;
-	bool carried;	       /* programs that an earlier daemon left use it: until its probe is settled */
-	bool silent;	       /* out, and nothing came in through it lately: drained */
-	bool silenced;	       /* so, whatever comes in: drained by --now */
-	enum unit_state state; /* decided */
-	const char *reason;    /* why it is not active: a static sentence, "" where there is nothing to say */
-	uint64_t since_ns;     /* of the state, wall clock */
+	uint64_t slow_since_ns; /* monotonic: put back then, it takes its flows one by one ... */
+	uint64_t slow_ns;	/* ... over this time; 0: it has them all */
+	bool carried;		/* programs that an earlier daemon left use it: until its probe is settled */
+	bool silent;		/* out, and nothing came in through it lately: drained */
+	bool silenced;		/* so, whatever comes in: drained by --now */
+	enum unit_state state;	/* decided */
+	const char *reason;	/* why it is not active: a static sentence, "" where there is nothing to say */
+	uint64_t since_ns;	/* of the state, wall clock */
 };
 
 struct model_instance {

@@ -79,6 +79,7 @@ struct steerd {
 	sd_event_source *drain_deadline; /* drain.c: NULL unless a drain has one */
 	struct follower *followers;	 /* events -f: commands.c */
 	struct flows *flows;		 /* flows.c */
+	sd_event_source *slow_start;	 /* slow_start.c: NULL unless something starts slowly */
 	struct drain_hook *hooks;	 /* drain_hook.c */
 	struct reset *reset;		 /* reset.c: NULL unless one runs */
 	sd_event_source *yielding;	 /* mode.c: NULL unless an instance is about to stay behind */

@@ -9,6 +9,7 @@
 #include <linux/ipv6.h>
 #include <string.h>
 
+#include "slow_start.h"
 #include "steerd.h"
 
 #define FRAME_TTL	64
@@ -171,12 +172,15 @@ static json_t *skipped_json(const struct steerd *steerd, const struct model_conn
 /* Why this tunnel: a new string. The daemon may not know yet of a panic that the packet path is in. */
 static json_t *tunnel_reason(const struct model_tunnel *tunnel, uint32_t rank)
 {
+	const char *text = rank ? "the best usable candidate of its row" : "first choice of its row";
+	unsigned percent = slow_start_percent_of_tunnel(tunnel);
+
 	if (rank & WHERE_PANIC)
 		return json_sprintf("panic: %s",
 				    tunnel->connection->panic ?: "every tunnel of the connection fails its probe");
 	if (rank & WHERE_PINNED)
 		return json_string("the flow is pinned to it");
-	return json_string(rank ? "the best usable candidate of its row" : "first choice of its row");
+	return percent < 100 ? json_sprintf("%s, in slow start: %u %%", text, percent) : json_string(text);
 }
 
 static json_t *answer_json(const struct steerd *steerd, const struct where_answer *answer)

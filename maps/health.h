@@ -4,8 +4,9 @@
  * instance index), both mapped into aa-steerd.
  *
  * Each cause is a byte with one writer, so that causes are set and cleared by plain stores and none hides another. The
- * packet path reads all eight as one word: a tunnel is usable when its word and its instance's are both zero. Failing
- * or draining an instance is one such store, whatever the number of its tunnels, connections and flows.
+ * packet path reads all eight as one word: a tunnel is usable when its word and its instance's are both zero, or set in
+ * nothing but slow_start, which then says for which flows. Failing or draining an instance is one such store, whatever
+ * the number of its tunnels, connections and flows.
  *
  * Both outlive the daemon and every generation of programs.
  */
@@ -42,7 +43,11 @@ struct health {
 #define X(field, word, writer) __u8 field; /* not 0: out for this cause */
 	HEALTH_CAUSES(X)
 #undef X
-	__u8 reserved[1]; /* 0 */
+	/*
+	 * No cause: 1..255 keeps away flows whose hash's highest byte is less, for as long as another is usable; 0
+	 * keeps away none. Writer: aa-steerd.
+	 */
+	__u8 slow_start;
 } __attribute__((aligned(8)));
 
 _Static_assert(sizeof(struct health) == 8, "health is one word");

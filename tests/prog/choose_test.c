@@ -59,7 +59,7 @@ static void test_choose__each_cause_takes_tunnel_or_instance_out(void **state)
 	struct frame frame = frame_to(LAYER3);
 
 	(void)state;
-	for (unsigned cause = 0; cause < sizeof(struct health); cause++) {
+	for (unsigned cause = 0; cause < offsetof(struct health, slow_start); cause++) {
 		uint8_t *tunnel = (uint8_t *)&rig.tunnel_health[LAYER3] + cause;
 		uint8_t *instance = (uint8_t *)&rig.instance_health[LAYER3] + cause;
 

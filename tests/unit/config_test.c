@@ -93,6 +93,8 @@ static void config_write(FILE *file, const struct config *config)
 		probe_write(file, &instance->probe, 4);
 		if (instance->reset)
 			fprintf(file, "    reset: '%s'\n", instance->reset);
+		if (instance->slow_start_ns)
+			fprintf(file, "    slow-start: %lluus\n", (unsigned long long)instance->slow_start_ns / 1000);
 		if (instance->on_drain)
 			fprintf(file, "    on-drain: '%s'\n", instance->on_drain);
 		if (instance->on_undrain)

@@ -20,6 +20,7 @@
 #include "../../loader/clock.h"
 #include "../../loader/drain.h"
 #include "../../loader/judge.h"
+#include "../../loader/slow_start.h"
 
 #define START_NS (1000 * NS_PER_SECOND)
 
@@ -184,6 +185,28 @@ static void test_drain__says_what_it_waits_for(void **state)
 	assert_reason(fixture, "in0", "administratively out");
 }
 
+static void test_drain__slow_start_after_it_is_told_as_a_share(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(slow_start_level(0, 30 * NS_PER_SECOND), 255);
+	assert_int_equal(slow_start_level(15 * NS_PER_SECOND, 30 * NS_PER_SECOND), 128);
+	assert_int_equal(slow_start_level(30 * NS_PER_SECOND, 30 * NS_PER_SECOND), 0);
+	assert_int_equal(slow_start_level(90 * NS_PER_SECOND, 30 * NS_PER_SECOND), 0);
+	fixture->in0->unit.facts.slow_start = 128;
+	assert_reason(fixture, "in0", "slow start: 50 %");
+	assert_reason(fixture, "hq-0", "slow start: 50 %");
+	fixture->hq0->unit.facts.slow_start = 192;
+	assert_reason(fixture, "hq-0", "slow start: 25 %");
+	assert_reason(fixture, "lab-0", "slow start: 50 %");
+	assert_reason(fixture, "hq-1", "");
+	/* Of one that is out for something else, that is what is told. */
+	fixture->hq0->unit.facts.link_down = 1;
+	judge_tunnel(fixture->hq0);
+	judge_settle(&fixture->judge, fixture->model);
+	assert_reason(fixture, "hq-0", "link down");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_drain__##name, setup, teardown)
@@ -193,6 +216,7 @@ int main(void)
 		TEST(of_a_tunnel_does_not_soften_that_of_its_instance),
 		TEST(that_was_ended_by_hand_waits_for_nobody),
 		TEST(says_what_it_waits_for),
+		TEST(slow_start_after_it_is_told_as_a_share),
 	};
 #undef TEST
 

@@ -180,6 +180,34 @@ static void test_judge__silence_makes_draining_drained(void **state)
 	assert_int_equal(hq0->unit.state, UNIT_DRAINED);
 }
 
+static void test_judge__slow_start_is_stored_and_is_no_cause(void **state)
+{
+	struct fixture *fixture = *state;
+	struct model_tunnel *hq0 = tunnel(fixture, "hq-0"), *hq1 = tunnel(fixture, "hq-1");
+	struct model_instance *in0 = instance(fixture, "in0");
+
+	in0->unit.facts.slow_start = 200;
+	judge_instance(fixture->model, in0);
+	settle(fixture);
+	assert_int_equal(fixture->instance_health[in0->index].slow_start, 200);
+	assert_string_equal(fixture->told, "");
+	assert_true(model_tunnel_usable(hq0));
+	assert_null(judge_cut_by(fixture->model, instance(fixture, "in1"), NULL));
+	/* What is told of a cause beside it is the cause's. */
+	fixture->tunnel_health[hq0->index].probe_dead = fixture->tunnel_health[hq1->index].probe_dead = 1;
+	hq0->unit.facts.slow_start = 100;
+	judge_tunnel(hq0);
+	judge_tunnel(hq1);
+	settle(fixture);
+	assert_true(unit_is_dead(&hq0->unit));
+	assert_string_equal(model_connection_by_name(fixture->model, "hq")->panic,
+			    "every tunnel of the connection fails its probe");
+	hq0->unit.facts.slow_start = 0;
+	judge_slow_start(&hq0->unit);
+	assert_int_equal(fixture->tunnel_health[hq0->index].slow_start, 0);
+	assert_int_equal(fixture->tunnel_health[hq0->index].probe_dead, 1);
+}
+
 static void test_judge__one_cause_does_not_hide_another(void **state)
 {
 	struct fixture *fixture = *state;
@@ -456,6 +484,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_judge__instance_drain_changes_one_byte, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_judge__silence_makes_draining_drained, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_judge__slow_start_is_stored_and_is_no_cause, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_judge__one_cause_does_not_hide_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_judge__probe_byte_is_read_and_never_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_judge__change_names_the_unit_whose_probe_it_was, setup, teardown),
