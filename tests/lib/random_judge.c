@@ -286,6 +286,23 @@ static void flow_in_step(const struct step *before, const struct step *step, uin
 	}
 }
 
+/* What events tell of this tunnel between this step and the next one's begin: nobody did anything then. */
+static const char *told_afterwards(const struct step *step, const char *tunnel)
+{
+	const struct step *next = step + 1;
+	json_int_t begin_ms = (json_int_t)number(step->look, "settled_ms");
+	json_t *event;
+	size_t e;
+
+	if (next == &steps[step_count])
+		return "nothing";
+	json_array_foreach (json_object_get(next->look, "events"), e, event)
+		if (event_ms(event) >= begin_ms && event_ms(event) <= (json_int_t)number(next->done, "begin_ms") &&
+		    !strcmp(text(event, "name"), tunnel))
+			return text(event, "message");
+	return "nothing";
+}
+
 static void flow_settled(const struct step *step, uint32_t flow, uint32_t first, uint32_t end)
 {
 	const char *name = connections[flow % connection_count], *expected = where(step, flow);
@@ -303,8 +320,8 @@ static void flow_settled(const struct step *step, uint32_t flow, uint32_t first,
 			violated(step, "afterwards, packet %u of flow %u is lost, seen in '%s'", i, flow,
 				 tunnel_of(packet));
 		else if (strcmp(tunnel_of(packet), expected))
-			violated(step, "afterwards, flow %u is in '%s', and where says %s", flow, tunnel_of(packet),
-				 expected);
+			violated(step, "afterwards, flow %u is in '%s', where says %s, of which events tell: %s", flow,
+				 tunnel_of(packet), expected, told_afterwards(step, expected));
 	}
 }
 
