@@ -142,12 +142,6 @@ static __always_inline __u32 choose_pinned(const struct packet *packet, struct d
 	return decision->pinned.fails == FLOW_PIN_HOLDS ? decision->pinned.ordinal : NO_MEMBER;
 }
 
-static __attribute__((noinline)) __u32 choose_forgiving(const struct connection *connection, __u64 forgiven,
-							struct decision *decision)
-{
-	return choose_ranked(connection, forgiven, decision);
-}
-
 /*
  * The best of those that start slowly and those that are usable, if it lets this flow in, or if nobody else is usable;
  * else the latter (ordinal). A flow waits for its best choice: on the way it visits no other that starts slowly.
@@ -156,7 +150,7 @@ static __always_inline __u32 choose_slowly(const struct connection *connection, 
 					   struct decision *decision)
 {
 	__u32 rank = decision->answer.rank;
-	__u32 slow = choose_forgiving(connection, slow_start_word(), decision);
+	__u32 slow = choose_ranked(connection, slow_start_word(), decision);
 
 	if (slow < MAX_MEMBERS &&
 	    (ordinal >= MAX_MEMBERS || slow_start_admits(&connection->member[slow], decision->answer.flow_hash)))
@@ -208,7 +202,7 @@ __attribute__((noinline)) __u32 choose_otherwise(const struct connection *connec
 	if (ordinal >= MAX_MEMBERS) {
 		ordinal = choose_pinned_in_panic(connection, otherwise->pin_ordinal);
 		if (ordinal == NO_MEMBER)
-			ordinal = choose_forgiving(connection, panic_causes() | slow_start_word(), &decision);
+			ordinal = choose_ranked(connection, panic_causes() | slow_start_word(), &decision);
 		if (ordinal != NO_MEMBER)
 			decision.answer.rank |= WHERE_PANIC;
 	}
