@@ -21,7 +21,8 @@
 /* A flow follows the peer to a tunnel that it could have been given; but see FLOW_SETTLE_NS. */
 static __always_inline bool flow_follows(const struct flow_pin *pin, const struct member *member, __u64 now_ns)
 {
-	return (pin->cause == FLOW_new || now_ns > pin->pinned_ns + FLOW_SETTLE_NS) && member_usable(member, slow_start_word());
+	return (pin->cause == FLOW_new || now_ns > pin->pinned_ns + FLOW_SETTLE_NS) &&
+	       member_usable(member, slow_start_word());
 }
 
 /*
