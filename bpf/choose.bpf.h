@@ -2,7 +2,7 @@
 /*
  * The choice of a tunnel: destination prefix -> connection -> the member that the flow is pinned to, else its ranked
  * members, the first that is usable. Called by steer_xdp and steer_tc, once each per packet; reads maps and changes
- * nothing.
+ * nothing but the count of a flow that is pinned (flow_pin.bpf.h).
  *
  * A flow that slow start keeps away from every usable member goes to the best of them all the same. A connection none
  * of whose members is usable panics: the best member that may carry packets all the same is taken. Where there is none,
@@ -130,14 +130,15 @@ static __always_inline __u32 choose_ranked(const struct connection *connection, 
 	return ordinal;
 }
 
-/* The member that the flow keeps. */
-static __always_inline __u32 choose_pinned(const struct packet *packet, struct decision *decision)
+/* The member that the flow keeps. how: FLOW_. */
+static __always_inline __u32 choose_pinned(const struct packet *packet, __u32 how, struct decision *decision)
 {
 	/* Two calls: the verifier is to know which of the two each pointer leads to. */
 	if (packet->quotes)
-		flow_pinned(&packet->quote.flow, decision->answer.connection, true, &decision->pinned);
+		flow_pinned(&packet->quote.flow, decision->answer.connection, FLOW_REVERSED, &decision->amount,
+			    &decision->pinned);
 	else
-		flow_pinned(&packet->ip.flow, decision->answer.connection, false, &decision->pinned);
+		flow_pinned(&packet->ip.flow, decision->answer.connection, how, &decision->amount, &decision->pinned);
 	decision->pins = true;
 	return decision->pinned.fails == FLOW_PIN_HOLDS ? decision->pinned.ordinal : NO_MEMBER;
 }
@@ -211,14 +212,14 @@ __attribute__((noinline)) __u32 choose_otherwise(const struct connection *connec
 }
 
 /* What follows costs nothing while the first one looked at is usable. */
-static __always_inline __u32 choose_member(const struct packet *packet, const struct connection *connection,
+static __always_inline __u32 choose_member(const struct packet *packet, const struct connection *connection, __u32 how,
 					   struct decision *decision)
 {
 	struct otherwise otherwise;
 	__u32 ordinal = NO_MEMBER;
 
 	if (flows_kept && connection->affinity != AFFINITY_HASH)
-		ordinal = choose_pinned(packet, decision);
+		ordinal = choose_pinned(packet, how, decision);
 	if (ordinal < MAX_MEMBERS) {
 		decision->answer.rank = WHERE_PINNED;
 		return ordinal;
@@ -303,7 +304,8 @@ static __always_inline const struct connection *choose_connection(const struct p
 	return connection;
 }
 
-static __always_inline void choose(const struct packet *packet, struct decision *decision)
+/* how: FLOW_. */
+static __always_inline void choose(const struct packet *packet, __u32 how, struct decision *decision)
 {
 	const struct connection *connection;
 	__u32 ordinal;
@@ -313,8 +315,8 @@ static __always_inline void choose(const struct packet *packet, struct decision 
 	if (!connection)
 		return;
 	decision->mtu_bytes = connection->mtu_bytes;
-	decision->pinned = (struct pinned){NO_MEMBER, FLOW_new};
-	ordinal = choose_member(packet, connection, decision);
+	decision->pinned = (struct pinned){NO_MEMBER, FLOW_NO_PIN};
+	ordinal = choose_member(packet, connection, how, decision);
 	if (ordinal >= MAX_MEMBERS) {
 		decide_drop(decision, DROP_no_usable_tunnel);
 		return;

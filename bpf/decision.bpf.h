@@ -13,15 +13,17 @@
 #include "../maps/reasons.h"
 #include "../maps/tunnels.h"
 #include "../maps/where.h"
+#include "count.bpf.h"
 #include "flow_pin.bpf.h"
 #include "parse.h"
 
 struct decision {
 	struct where_answer answer;
-	__u64 passed_causes;	     /* of members that were passed over */
 	__u32 mtu_bytes;	     /* of the connection: what each of its members takes; 0: not known */
+	__u64 passed_causes;	     /* of members that were passed over */
 	const struct egress *egress; /* holds from WHERE_TUNNEL on */
 	struct pinned pinned;	     /* where the flow is pinned */
+	struct amount amount;	     /* that is to be sent; none where somebody only asks */
 	__u32 instance;
 	bool pins;   /* flows of this connection are pinned */
 	bool remote; /* egress is the instance's, not the tunnel's */
@@ -38,12 +40,13 @@ static __always_inline bool decision_panics(const struct decision *decision)
  * A packet is being sent as decided. What an ICMP error quotes is not the flow's packet; and in panic no tunnel is
  * better than another, so that flows are to be found afterwards as they were.
  */
-static __always_inline void decision_sent(const struct packet *packet, const struct decision *decision, __u32 packets,
-					  __u32 bytes, __u8 tcp_flags)
+static __always_inline void decision_sent(const struct packet *packet, const struct decision *decision, __u8 tcp_flags)
 {
-	struct flow_use use = {decision->answer.detail, decision->pinned.fails, packets, bytes, tcp_flags};
+	struct flow_use use = {decision->amount, decision->answer.detail, decision->pinned.fails, tcp_flags};
 
-	if (flows_kept && decision->pins && !packet->quotes && !decision_panics(decision))
+	if (!flows_kept || !decision->pins || packet->quotes || decision_panics(decision))
+		return;
+	if (use.fails != FLOW_PIN_HOLDS || use.tcp_flags & FLOW_TCP_ENDS)
 		flow_sent(&packet->ip.flow, &use);
 }
 

@@ -16,8 +16,6 @@
 #include "prefix.bpf.h"
 #include "tunnel_data.bpf.h"
 
-#define FLOW_TCP_ENDS (FLOW_TCP_FIN | FLOW_TCP_RST)
-
 /* A flow follows the peer to a tunnel that it could have been given; but see FLOW_SETTLE_NS. */
 static __always_inline bool flow_follows(const struct flow_pin *pin, const struct member *member, __u64 now_ns)
 {
@@ -33,6 +31,7 @@ static __attribute__((noinline)) void flow_learn(const struct flow *key, const s
 						 __u32 ordinal, __u8 tcp_flags)
 {
 	struct flow_pin *pin = bpf_map_lookup_elem(&flows, key);
+	const struct amount none = {0}; /* of what is counted: it goes the other way */
 	const struct member *member;
 	__u64 now_ns;
 
@@ -49,7 +48,7 @@ static __attribute__((noinline)) void flow_learn(const struct flow *key, const s
 	if (connection->affinity != AFFINITY_SYMMETRIC || !member_usable(member, draining_cause() | slow_start_word()))
 		return;
 	if (!pin) {
-		flow_pin_new(key, member->tunnel, FLOW_peer, 0, 0);
+		flow_pin_new(key, member->tunnel, FLOW_peer, &none);
 		return;
 	}
 	now_ns = bpf_ktime_get_ns();

@@ -4,7 +4,8 @@
  * sent; flow_peer.bpf.h tells of what came out of tunnels.
  *
  * Both are global functions: the verifier walks through each once, and its caller knows nothing of the pin but numbers.
- * So the packet path looks a flow up twice, the second time in its cache.
+ * So a packet of a flow that goes on where it is is counted when it is looked up, before it is sent: one lookup, one
+ * look at the clock. What the kernel then has to answer (TTL, size) is in the pin's count all the same.
  *
  * A pin's words are written without a lock. A flow is one CPU's as a rule; where two write at once, the worst is a pin
  * with one tunnel and the other's epoch, which does not hold, so that the flow is given a tunnel anew.
@@ -12,6 +13,7 @@
 #ifndef BPF_FLOW_PIN_BPF_H
 #define BPF_FLOW_PIN_BPF_H
 
+#include "count.bpf.h"
 #include "flow.h"
 #include "maps.bpf.h"
 #include "usable.bpf.h"
@@ -19,22 +21,27 @@
 #define FLOW_TCP_FLAGS_AT 13
 #define FLOW_TCP_FIN	  0x01
 #define FLOW_TCP_RST	  0x04
+#define FLOW_TCP_ENDS	  (FLOW_TCP_FIN | FLOW_TCP_RST)
 
 #define FLOW_PIN_HOLDS 0xff
+#define FLOW_NO_PIN    0xfe
 #define FLOW_NO_MEMBER 0xffffffffu
 
 /* What is known of a flow's pin. */
 struct pinned {
 	__u32 ordinal; /* of the member that it is pinned to, whether that carries packets or not; or FLOW_NO_MEMBER */
-	__u32 fails;   /* FLOW_PIN_HOLDS: it goes on there; else the enum flow_cause of its next pin */
+	__u32 fails;   /* FLOW_PIN_HOLDS: it goes on there; FLOW_NO_PIN; else the enum flow_cause of its next pin */
 };
+
+/* How a flow is looked up. */
+#define FLOW_REVERSED	 1 /* it is given as it comes in: the quote of an ICMP error that leaves */
+#define FLOW_REMOTE_ONLY 2 /* a packet is counted only where a remote instance gets it */
 
 /* A packet that is sent, or, as GSO has them, several. */
 struct flow_use {
-	__u32 tunnel; /* by which it is sent */
-	__u32 fails;  /* struct pinned.fails */
-	__u32 packets;
-	__u32 bytes;
+	struct amount amount;
+	__u32 tunnel;	 /* by which it is sent */
+	__u32 fails;	 /* struct pinned.fails */
 	__u32 tcp_flags; /* 0 where it has none */
 };
 
@@ -83,37 +90,52 @@ static __always_inline __u32 flow_fails(const struct connection *connection, con
 	return FLOW_PIN_HOLDS;
 }
 
+static __always_inline void flow_count(struct flow_pin *pin, const struct amount *amount, __u64 now_ns)
+{
+	pin->seen_ns = now_ns;
+	pin->tx_packets += amount->packets;
+	pin->tx_bytes += amount->bytes;
+}
+
 /*
- * flow: as it leaves, or, where reversed is set, as it came in: the quote of an ICMP error that leaves. A pin may
- * outlive what it was made for: its tunnel's index may be another connection's by now.
+ * how: FLOW_. amount: what is about to be sent; none where somebody only asks. A pin may outlive what it was made for:
+ * its tunnel's index may be another connection's by now.
  */
-__attribute__((noinline)) int flow_pinned(const struct flow *flow, __u32 number, __u32 reversed, struct pinned *ret)
+__attribute__((noinline)) int flow_pinned(const struct flow *flow, __u32 number, __u32 how, const struct amount *amount,
+					  struct pinned *ret)
 {
 	const struct connection *connection = bpf_map_lookup_elem(&connections, &number);
 	const struct tunnel *tunnel;
-	const struct flow_pin *pin;
-	__u64 silence_ns;
+	const struct member *member;
+	__u64 silence_ns, now_ns;
+	struct flow_pin *pin;
 	struct flow key;
 	__u32 ordinal;
 
-	if (!ret || !flow || !connection)
+	if (!ret || !flow || !amount || !connection)
 		return 0;
-	*ret = (struct pinned){FLOW_NO_MEMBER, FLOW_new};
-	key = reversed ? flow_reversed(flow) : *flow;
+	*ret = (struct pinned){FLOW_NO_MEMBER, FLOW_NO_PIN};
+	key = how & FLOW_REVERSED ? flow_reversed(flow) : *flow;
 	pin = bpf_map_lookup_elem(&flows, &key);
 	if (!pin)
 		return 0;
+	ret->fails = FLOW_new;
 	ordinal = pin->tunnel;
 	tunnel = bpf_map_lookup_elem(&tunnels, &ordinal);
-	silence_ns = flow_silence(pin, bpf_ktime_get_ns());
+	now_ns = bpf_ktime_get_ns();
+	silence_ns = flow_silence(pin, now_ns);
 	if (!tunnel || tunnel->connection != number || !flow_holds(pin, silence_ns, connection->idle_ns))
 		return 0;
 	ordinal = tunnel->ordinal;
 	asm volatile("" : "+r"(ordinal)); /* see choose_by_row() */
 	if (ordinal >= MAX_MEMBERS)
 		return 0;
-	ret->fails = flow_fails(connection, &connection->member[ordinal], silence_ns);
+	member = &connection->member[ordinal];
+	ret->fails = flow_fails(connection, member, silence_ns);
 	ret->ordinal = ordinal;
+	if (ret->fails == FLOW_PIN_HOLDS && amount->packets && !(how & FLOW_REVERSED) &&
+	    (member->remote || !(how & FLOW_REMOTE_ONLY)))
+		flow_count(pin, amount, now_ns);
 	return 0;
 }
 
@@ -174,16 +196,16 @@ static __always_inline void flow_renew(struct flow_pin *pin, __u32 tunnel, __u32
 }
 
 /* key: as it leaves. */
-static __attribute__((noinline)) void flow_pin_new(const struct flow *key, __u32 tunnel, __u32 cause, __u32 packets,
-						   __u32 bytes)
+static __attribute__((noinline)) void flow_pin_new(const struct flow *key, __u32 tunnel, __u32 cause,
+						   const struct amount *amount)
 {
 	const struct tunnel_epoch *now = bpf_map_lookup_elem(&tunnel_epochs, &tunnel);
 	struct flow_counts *count = flow_counter();
 	__u64 now_ns = bpf_ktime_get_ns();
 	struct flow_pin pin = {.seen_ns = now_ns,
 			       .pinned_ns = now_ns,
-			       .tx_packets = packets,
-			       .tx_bytes = bytes,
+			       .tx_packets = amount->packets,
+			       .tx_bytes = amount->bytes,
 			       .tunnel = tunnel,
 			       .cause = cause};
 
@@ -204,7 +226,9 @@ static __always_inline void flow_forget(const struct flow *key)
 		count->reset++;
 }
 
-/* A packet of it is being sent. flow: as it leaves. */
+/*
+ * A packet is being sent, of a flow that has no pin which holds, or that it ends. flow: as it leaves.
+ */
 __attribute__((noinline)) int flow_sent(const struct flow *flow, const struct flow_use *use)
 {
 	struct flow_pin *pin;
@@ -218,23 +242,23 @@ __attribute__((noinline)) int flow_sent(const struct flow *flow, const struct fl
 		flow_forget(&key);
 		return 0;
 	}
-	pin = bpf_map_lookup_elem(&flows, &key);
+	pin = use->fails == FLOW_NO_PIN ? NULL : bpf_map_lookup_elem(&flows, &key);
 	if (!pin) {
-		flow_pin_new(&key, use->tunnel, FLOW_new, use->packets, use->bytes);
+		flow_pin_new(&key, use->tunnel, FLOW_new, &use->amount);
 		return 0;
-	}
-	now_ns = bpf_ktime_get_ns();
-	if (use->fails == FLOW_new) {
-		flow_renew(pin, use->tunnel, FLOW_new, now_ns);
-	} else if (use->fails != FLOW_PIN_HOLDS) {
-		flow_move(pin, use->tunnel, use->fails, now_ns);
-		flow_count_move(use->fails);
 	}
 	if (use->tcp_flags & FLOW_TCP_FIN)
 		pin->ends |= FLOW_ENDS_INSIDE;
-	pin->seen_ns = now_ns;
-	pin->tx_packets += use->packets;
-	pin->tx_bytes += use->bytes;
+	if (use->fails == FLOW_PIN_HOLDS)
+		return 0;
+	now_ns = bpf_ktime_get_ns();
+	if (use->fails == FLOW_new) {
+		flow_renew(pin, use->tunnel, FLOW_new, now_ns);
+	} else {
+		flow_move(pin, use->tunnel, use->fails, now_ns);
+		flow_count_move(use->fails);
+	}
+	flow_count(pin, &use->amount, now_ns);
 	return 0;
 }
 

@@ -101,7 +101,9 @@ static __always_inline void decide(struct __sk_buff *skb, struct packet *packet,
 			decide_pass(decision, PASS_malformed);
 		return;
 	}
-	choose(packet, decision);
+	if (!decision->asked)
+		decision->amount = size_amount(skb, packet);
+	choose(packet, 0, decision);
 	if (decision->answer.verdict == WHERE_TUNNEL)
 		decide_egress(skb, packet, decision);
 }
@@ -125,7 +127,6 @@ static __always_inline __u8 flow_tcp_flags(struct __sk_buff *skb, const struct p
 
 static __always_inline int send(struct __sk_buff *skb, const struct packet *packet, const struct decision *decision)
 {
-	struct amount amount = size_amount(skb, packet);
 	__u8 tcp_flags = flow_tcp_flags(skb, packet, decision);
 	int action;
 
@@ -139,8 +140,8 @@ static __always_inline int send(struct __sk_buff *skb, const struct packet *pack
 		if (action == SEND_FAILED)
 			return drop(DROP_no_egress);
 	}
-	decision_sent(packet, decision, amount.packets, amount.bytes, tcp_flags);
-	count_tx(decision->answer.detail, amount, decision_panics(decision));
+	decision_sent(packet, decision, tcp_flags);
+	count_tx(decision->answer.detail, decision->amount, decision_panics(decision));
 	return action;
 }
 

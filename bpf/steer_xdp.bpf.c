@@ -150,7 +150,8 @@ int steer_xdp(struct xdp_md *xdp)
 
 	if (path_stack || parse_xdp(xdp, &packet) != PARSE_OK || packet.ip_offset != ETH_HLEN)
 		return leave();
-	choose(&packet, &decision);
+	decision.amount = (struct amount){1, packet.ip.ip_bytes};
+	choose(&packet, FLOW_REMOTE_ONLY, &decision);
 	if (decision.answer.verdict != WHERE_TUNNEL || !decision.remote)
 		return leave();
 	if (!decision.egress || decision.egress->kind != EGRESS_ETHERNET || packet.ip.ttl <= 1 ||
@@ -159,8 +160,8 @@ int steer_xdp(struct xdp_md *xdp)
 	if (!send_xdp(xdp, &packet, &decision))
 		return leave();
 	mss_sent(xdp, &packet, decision.mtu_bytes);
-	decision_sent(&packet, &decision, 1, packet.ip.ip_bytes, flow_tcp_flags(xdp, &packet, &decision));
-	count_tx(decision.answer.detail, (struct amount){1, packet.ip.ip_bytes}, decision_panics(&decision));
+	decision_sent(&packet, &decision, flow_tcp_flags(xdp, &packet, &decision));
+	count_tx(decision.answer.detail, decision.amount, decision_panics(&decision));
 	return XDP_REDIRECT;
 }
 

@@ -27,18 +27,14 @@
 #include <unistd.h>
 
 #include "../prog/packets.h"
-#include "steer_tc.skel.h"
+#include "bench.h"
 #include "steer_xdp.skel.h"
 
 #include "../../maps/connections.h"
 #include "../../maps/prefixes.h"
-#include "../../maps/tunnels.h"
 
-#define ROUNDS	    15
 #define BATCHES	    2000
 #define BATCH	    250 /* TTL 255 down to 5: every run of it sends */
-#define TUNNELS	    4	/* of each connection */
-#define LOOPBACK    1
 #define OUTPUT_FILE "build/bench-decision.json"
 
 enum family { IPV4, IPV6 };
@@ -66,18 +62,6 @@ static const struct setting {
 	bool prefix_cache;
 } settings[] = {{1000, true}, {1000, false}, {10000, true}, {10000, false}};
 
-static void die(const char *what)
-{
-	fprintf(stderr, "decision: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static void update(const struct bpf_map *map, const void *key, const void *value)
-{
-	if (bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY))
-		die(bpf_map__name(map));
-}
-
 /* Connection i owns prefix i of either family: 10.x.y.0/24 and 2001:db8:x:y::/64, spread over the range. */
 static uint32_t spread(unsigned i)
 {
@@ -96,25 +80,6 @@ static void fill_prefix(unsigned i)
 	update(tc->maps.prefixes, &key6, &value);
 }
 
-/* The next hop has the NIC's own address, so that the next run of the batch takes the frame again. */
-static struct egress egress(uint32_t kind)
-{
-	return (struct egress){.source_mac = {2, 3}, .ifindex = LOOPBACK, .mtu_bytes = 1400, .kind = kind};
-}
-
-static void fill_egresses(void)
-{
-	struct tunnel tunnel = {.egress = egress(EGRESS_LAYER3)};
-	struct instance instance = {.egress = egress(EGRESS_ETHERNET)};
-	uint32_t port = LOOPBACK;
-
-	for (uint32_t i = 0; i < TUNNELS; i++) {
-		update(tc->maps.tunnels, &i, &tunnel);
-		update(tc->maps.instances, &i, &instance);
-		update(tc->maps.remote_ports, &i, &port);
-	}
-}
-
 static void fill_connections(unsigned count, bool remote)
 {
 	for (uint32_t i = 0; i < count; i++) {
@@ -130,15 +95,10 @@ static void fill_connections(unsigned count, bool remote)
 
 static void fill(unsigned prefixes)
 {
-	for (uint32_t i = 0; i < MIN_ROWS; i++) {
-		struct row row = {{i % 4, (i + 1) % 4, (i + 2) % 4, (i + 3) % 4, NO_CANDIDATE, NO_CANDIDATE,
-				   NO_CANDIDATE, NO_CANDIDATE}};
-
-		update(tc->maps.rows, &i, &row);
-	}
+	fill_rows(tc);
 	for (unsigned i = 0; i < prefixes; i++)
 		fill_prefix(i);
-	fill_egresses();
+	fill_egresses(tc);
 }
 
 static void load(unsigned prefixes, bool prefix_cache)
@@ -169,21 +129,6 @@ static void unload(void)
 {
 	steer_xdp__destroy(xdp);
 	steer_tc__destroy(tc);
-}
-
-static int empty_program(enum bpf_prog_type type)
-{
-	const struct bpf_insn body[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K,
-		 .dst_reg = BPF_REG_0,
-		 .imm = type == BPF_PROG_TYPE_XDP ? XDP_PASS : TC_ACT_OK},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	int fd = bpf_prog_load(type, "empty", "GPL", body, 2, NULL);
-
-	if (fd < 0)
-		die("load the empty program");
-	return fd;
 }
 
 /* A 64-byte packet addressed to MAC 0, lo's, into prefix i. */
@@ -224,28 +169,6 @@ static double round_ns(int program, const struct measure *measure, unsigned pref
 		sum_ns += options.duration;
 	}
 	return sum_ns / BATCHES;
-}
-
-struct figure {
-	double round[ROUNDS]; /* sorted by summarize() */
-};
-
-static int compare(const void *one, const void *other)
-{
-	double a = *(const double *)one, b = *(const double *)other;
-
-	return (a > b) - (a < b);
-}
-
-static void summarize(struct figure *figure)
-{
-	qsort(figure->round, ROUNDS, sizeof(double), compare);
-}
-
-static void write_figure(FILE *out, const char *name, const struct figure *figure)
-{
-	fprintf(out, "\"%s\": {\"median\": %.1f, \"min\": %.1f, \"max\": %.1f}", name, figure->round[ROUNDS / 2],
-		figure->round[0], figure->round[ROUNDS - 1]);
 }
 
 static void measure_one(const struct measure *measure, const struct setting *setting, FILE *out)
