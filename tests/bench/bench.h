@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,19 @@ static inline void die(const char *what)
 {
 	fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, strerror(errno));
 	exit(1);
+}
+
+/* Moves to a namespace of its own, whose lo has MAC address 0, and opens the file for what is measured there. */
+static inline FILE *begin(const char *output_file)
+{
+	FILE *out;
+
+	if (unshare(CLONE_NEWNET))
+		die("unshare");
+	out = fopen(output_file, "w");
+	if (!out)
+		die(output_file);
+	return out;
 }
 
 static inline void update(const struct bpf_map *map, const void *key, const void *value)

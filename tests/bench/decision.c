@@ -22,7 +22,6 @@
 #include <linux/bpf.h>
 #include <linux/if_link.h>
 #include <linux/pkt_cls.h>
-#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -205,14 +204,8 @@ static void measure_one(const struct measure *measure, const struct setting *set
 int main(void)
 {
 	const char *separator = "[\n";
-	FILE *out;
+	FILE *out = begin(OUTPUT_FILE);
 
-	/* lo of a namespace of its own; its MAC address is 0. */
-	if (unshare(CLONE_NEWNET))
-		die("unshare");
-	out = fopen(OUTPUT_FILE, "w");
-	if (!out)
-		die(OUTPUT_FILE);
 	printf("%-38s %8s %7s %13s %7s %6s %6s\n", "decision, ns per packet", "prefixes", "ours", "range", "empty",
 	       "over", "least");
 	for (unsigned i = 0; i < sizeof(settings) / sizeof(*settings); i++) {

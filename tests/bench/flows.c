@@ -19,7 +19,6 @@
 #include <inttypes.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
-#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -214,13 +213,8 @@ static void measure(const struct scenario *scenario, FILE *out)
 int main(void)
 {
 	const char *separator = "[\n";
-	FILE *out;
+	FILE *out = begin(OUTPUT_FILE);
 
-	if (unshare(CLONE_NEWNET))
-		die("unshare");
-	out = fopen(OUTPUT_FILE, "w");
-	if (!out)
-		die(OUTPUT_FILE);
 	printf("%-24s %7s %13s %7s %13s %5s %9s %8s %8s %8s\n", "flows, ns over empty", "hash", "range", "sticky",
 	       "range", "ratio", "range", "pinned", "unpinned", "map, MiB");
 	for (unsigned i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++) {
