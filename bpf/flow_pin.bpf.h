@@ -5,7 +5,8 @@
  *
  * Both are global functions: the verifier walks through each once, and its caller knows nothing of the pin but numbers.
  * So a packet of a flow that goes on where it is is counted when it is looked up, before it is sent: one lookup, one
- * look at the clock. What the kernel then has to answer (TTL, size) is in the pin's count all the same.
+ * look at the clock. What is then answered instead (TTL, size) is in the pin's count all the same; twice, where
+ * steer_xdp leaves it to steer_tc for its size.
  *
  * A pin's words are written without a lock. A flow is one CPU's as a rule; where two write at once, the worst is a pin
  * with one tunnel and the other's epoch, which does not hold, so that the flow is given a tunnel anew.
@@ -226,9 +227,7 @@ static __always_inline void flow_forget(const struct flow *key)
 		count->reset++;
 }
 
-/*
- * A packet is being sent, of a flow that has no pin which holds, or that it ends. flow: as it leaves.
- */
+/* A packet is being sent, of a flow that has no pin which holds, or that it ends. flow: as it leaves. */
 __attribute__((noinline)) int flow_sent(const struct flow *flow, const struct flow_use *use)
 {
 	struct flow_pin *pin;

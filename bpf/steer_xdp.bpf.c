@@ -148,14 +148,14 @@ int steer_xdp(struct xdp_md *xdp)
 	struct decision decision = {.answer.connection = NO_CONNECTION};
 	struct packet packet = {};
 
-	if (path_stack || parse_xdp(xdp, &packet) != PARSE_OK || packet.ip_offset != ETH_HLEN)
+	if (path_stack || parse_xdp(xdp, &packet) != PARSE_OK || packet.ip_offset != ETH_HLEN || packet.ip.ttl <= 1 ||
+	    !is_for_gateway(xdp))
 		return leave();
 	decision.amount = (struct amount){1, packet.ip.ip_bytes};
 	choose(&packet, FLOW_REMOTE_ONLY, &decision);
 	if (decision.answer.verdict != WHERE_TUNNEL || !decision.remote)
 		return leave();
-	if (!decision.egress || decision.egress->kind != EGRESS_ETHERNET || packet.ip.ttl <= 1 ||
-	    is_too_big(&packet, &decision) || !is_for_gateway(xdp))
+	if (!decision.egress || decision.egress->kind != EGRESS_ETHERNET || is_too_big(&packet, &decision))
 		return leave();
 	if (!send_xdp(xdp, &packet, &decision))
 		return leave();

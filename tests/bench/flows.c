@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What it costs to pin flows: steer_tc with one sticky connection against steer_tc with the same connection at affinity
- *hash, on the same packets, by BPF_PROG_TEST_RUN.
+ * What it costs to pin flows: steer_tc with one sticky connection, and with the same one at affinity hash.
  *
- * Every run is another packet, of a flow drawn at random, and takes a system call, so caches are colder than in
- * tests/bench/decision.c, for both alike. "over" is over an empty program, run the same way.
+ * Both get the same packets, by BPF_PROG_TEST_RUN. "over" is over an empty program, run the same way.
  *
- *	known      flows that are pinned already, each as likely as any other
- *	flood      2^24 sources, more than may be pinned: the guard is shut but for some 8,000 a second
- *	all pinned each packet begins a flow that the guard lets in
+ *	busy        one flow, 200 packets in a row: caches are warm
+ *	known       flows that are pinned already, each as likely as any other
+ *	flood       2^24 sources, more than may be pinned: the guard is shut but for 8,000 or so a second
+ *	all pinned  each packet begins a flow that the guard lets in
+ *
+ * But for "busy" every packet is another flow's, and takes a system call, so that caches are cold, for hash too.
  *
  * Rounds of the three programs alternate. Prints a table with medians and the memory of the map, writes
  * build/bench-flows.json. Needs root.
@@ -42,13 +43,15 @@ static const struct scenario {
 	const char *name;
 	uint32_t sources;
 	uint32_t pinned_before;
+	uint32_t repeat; /* each packet this often; its TTL allows 254 */
 	uint64_t burst_ns;
 } scenarios[] = {
-	{"known, 1,000 flows", 1000, 1000, IDLE_NS},
-	{"known, 100,000 flows", 100000, 100000, IDLE_NS},
-	{"known, 1,000,000 flows", ROOM, ROOM, UINT64_MAX / 2},
-	{"flood", FLOOD, ROOM / 2, IDLE_NS},
-	{"all pinned", FLOOD, 0, UINT64_MAX / 2},
+	{"busy", 1000, 1000, 200, IDLE_NS},
+	{"known, 1,000 flows", 1000, 1000, 1, IDLE_NS},
+	{"known, 100,000 flows", 100000, 100000, 1, IDLE_NS},
+	{"known, 1,000,000 flows", ROOM, ROOM, 1, UINT64_MAX / 2},
+	{"flood", FLOOD, ROOM / 2, 1, IDLE_NS},
+	{"all pinned", FLOOD, 0, 1, UINT64_MAX / 2},
 };
 
 static uint64_t random_state;
@@ -100,9 +103,10 @@ static struct steer_tc *load(enum affinity affinity, uint64_t burst_ns)
 }
 
 /* Nanoseconds of one run. */
-static uint32_t run_ns(int program, struct frame *frame, uint32_t source, int verdict)
+static uint32_t run_ns(int program, struct frame *frame, uint32_t source, uint32_t repeat, int verdict)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame->data, .data_size_in = frame->length, .repeat = 1);
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame->data, .data_size_in = frame->length,
+		    .repeat = (int)repeat);
 
 	frame->data[SOURCE_AT] = source >> 16;
 	frame->data[SOURCE_AT + 1] = source >> 8;
@@ -117,16 +121,18 @@ static uint32_t run_ns(int program, struct frame *frame, uint32_t source, int ve
 }
 
 /* seed: the same sources in the same order for each program of a round. */
-static double round_ns(int program, uint64_t seed, uint32_t sources, int verdict)
+static double round_ns(int program, uint64_t seed, const struct scenario *scenario, int verdict)
 {
+	unsigned packets = PACKETS / scenario->repeat;
 	struct frame frame = frame_of_udp("11.0.0.0", 1024, "10.0.0.5", 2000);
 	uint64_t sum_ns = 0;
 
 	memset(frame.data, 0, ETH_ALEN);
+	frame_set_ttl(&frame, 255);
 	random_state = seed;
-	for (unsigned i = 0; i < PACKETS; i++)
-		sum_ns += run_ns(program, &frame, random_below(sources), verdict);
-	return (double)sum_ns / PACKETS;
+	for (unsigned i = 0; i < packets; i++)
+		sum_ns += run_ns(program, &frame, random_below(scenario->sources), scenario->repeat, verdict);
+	return (double)sum_ns / packets;
 }
 
 static void pin_flows(int program, uint32_t count)
@@ -135,7 +141,7 @@ static void pin_flows(int program, uint32_t count)
 
 	memset(frame.data, 0, ETH_ALEN);
 	for (uint32_t i = 0; i < count; i++)
-		run_ns(program, &frame, i, TC_ACT_REDIRECT);
+		run_ns(program, &frame, i, 1, TC_ACT_REDIRECT);
 }
 
 /* What the kernel says that the map holds of its memory. */
@@ -182,10 +188,10 @@ static void measure(const struct scenario *scenario, FILE *out)
 	pin_flows(sticky_fd, scenario->pinned_before);
 	before = counts(sticky);
 	for (uint64_t round = 0; round < ROUNDS; round++) {
-		double empty_ns = round_ns(empty_fd, round, scenario->sources, TC_ACT_OK);
+		double empty_ns = round_ns(empty_fd, round, scenario, TC_ACT_OK);
 
-		hash_ns.round[round] = round_ns(hash_fd, round, scenario->sources, TC_ACT_REDIRECT) - empty_ns;
-		sticky_ns.round[round] = round_ns(sticky_fd, round, scenario->sources, TC_ACT_REDIRECT) - empty_ns;
+		hash_ns.round[round] = round_ns(hash_fd, round, scenario, TC_ACT_REDIRECT) - empty_ns;
+		sticky_ns.round[round] = round_ns(sticky_fd, round, scenario, TC_ACT_REDIRECT) - empty_ns;
 		ratio.round[round] = sticky_ns.round[round] / hash_ns.round[round];
 	}
 	after = counts(sticky);

@@ -440,6 +440,30 @@ static void test_flows__xdp_pins_what_it_sends(void **state)
 	assert_int_equal(pin.tx_packets, 2);
 }
 
+static void test_flows__xdp_counts_nothing_that_it_leaves_to_tc(void **state)
+{
+	struct frame frame = frame_to(LAYER3), expiring = frame_to(REMOTE), of_others = frame_to(REMOTE);
+	struct flow_key key = key_of_frame(&frame), remote_key = key_of_frame(&expiring);
+	struct flow_pin before, after;
+
+	(void)state;
+	assert_int_equal(run_tc(&frame).verdict, TC_ACT_REDIRECT);
+	assert_true(pin_read(&key, &before));
+	assert_int_equal(before.tunnel, LAYER3);
+	assert_int_equal(run_xdp(&frame).verdict, XDP_PASS);
+	assert_true(pin_read(&key, &after));
+	assert_memory_equal(&before, &after, sizeof(before));
+
+	assert_int_equal(run_xdp(&expiring).verdict, XDP_REDIRECT);
+	assert_true(pin_read(&remote_key, &before));
+	frame_set_ttl(&expiring, 1);
+	of_others.data[5] ^= 1; /* another host's MAC address */
+	assert_int_equal(run_xdp(&expiring).verdict, XDP_PASS);
+	assert_int_equal(run_xdp(&of_others).verdict, XDP_PASS);
+	assert_true(pin_read(&remote_key, &after));
+	assert_memory_equal(&before, &after, sizeof(before));
+}
+
 static void test_flows__symmetric_learns_from_a_remote_instance(void **state)
 {
 	struct frame frame = frame_to(LAYER3), answer, stranger;
@@ -639,6 +663,7 @@ int main(void)
 		STICKY(panic_leaves_flows_where_they_are),
 		STICKY(what_counts_is_in_the_pin),
 		STICKY(xdp_pins_what_it_sends),
+		STICKY(xdp_counts_nothing_that_it_leaves_to_tc),
 		SYMMETRIC(symmetric_learns_from_a_remote_instance),
 		SYMMETRIC(symmetric_answers_where_it_was_asked),
 		SYMMETRIC(sticky_does_not_follow_its_peer),
