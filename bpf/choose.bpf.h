@@ -130,17 +130,23 @@ static __always_inline __u32 choose_ranked(const struct connection *connection, 
 	return ordinal;
 }
 
-/* The member that the flow keeps. how: FLOW_. */
+/* The member that the flow keeps. how: FLOW_. Only a flow that may be pinned is looked up. */
 static __always_inline __u32 choose_pinned(const struct packet *packet, __u32 how, struct decision *decision)
 {
+	decision->pins = true;
+	if (!flow_may_be_known(decision->answer.flow_hash))
+		return NO_MEMBER;
 	/* Two calls: the verifier is to know which of the two each pointer leads to. */
 	if (packet->quotes)
 		flow_pinned(&packet->quote.flow, decision->answer.connection, FLOW_REVERSED, &decision->amount,
 			    &decision->pinned);
 	else
 		flow_pinned(&packet->ip.flow, decision->answer.connection, how, &decision->amount, &decision->pinned);
-	decision->pins = true;
-	return decision->pinned.fails == FLOW_PIN_HOLDS ? decision->pinned.ordinal : NO_MEMBER;
+	if (decision->pinned.fails != FLOW_PIN_HOLDS)
+		return NO_MEMBER;
+	if (decision->amount.packets)
+		flow_mark(decision->answer.flow_hash);
+	return decision->pinned.ordinal;
 }
 
 /*

@@ -42,7 +42,11 @@ static __always_inline bool decision_panics(const struct decision *decision)
  */
 static __always_inline void decision_sent(const struct packet *packet, const struct decision *decision, __u8 tcp_flags)
 {
-	struct flow_use use = {decision->amount, decision->answer.detail, decision->pinned.fails, tcp_flags};
+	struct flow_use use = {.amount = decision->amount,
+			       .tunnel = decision->answer.detail,
+			       .flow_hash = decision->answer.flow_hash,
+			       .fails = decision->pinned.fails,
+			       .tcp_flags = tcp_flags};
 
 	if (!flows_kept || !decision->pins || packet->quotes || decision_panics(decision))
 		return;

@@ -30,7 +30,8 @@ static __always_inline bool flow_follows(const struct flow_pin *pin, const struc
 static __attribute__((noinline)) void flow_learn(const struct flow *key, const struct connection *connection,
 						 __u32 ordinal, __u8 tcp_flags)
 {
-	struct flow_pin *pin = bpf_map_lookup_elem(&flows, key);
+	__u32 hash = flow_hash(key, hash_seed);
+	struct flow_pin *pin = flow_may_be_known(hash) ? bpf_map_lookup_elem(&flows, key) : NULL;
 	const struct amount none = {0}; /* of what is counted: it goes the other way */
 	const struct member *member;
 	__u64 now_ns;
@@ -48,9 +49,11 @@ static __attribute__((noinline)) void flow_learn(const struct flow *key, const s
 	if (connection->affinity != AFFINITY_SYMMETRIC || !member_usable(member, draining_cause() | slow_start_word()))
 		return;
 	if (!pin) {
-		flow_pin_new(key, member->tunnel, FLOW_peer, &none);
+		if (flow_pin_new(key, member->tunnel, FLOW_peer, &none))
+			flow_mark(hash);
 		return;
 	}
+	flow_mark(hash);
 	now_ns = bpf_ktime_get_ns();
 	if (!flow_holds(pin, flow_silence(pin, now_ns), connection->idle_ns)) {
 		flow_renew(pin, member->tunnel, FLOW_peer, now_ns);

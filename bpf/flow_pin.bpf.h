@@ -16,6 +16,7 @@
 
 #include "count.bpf.h"
 #include "flow.h"
+#include "flow_mark.bpf.h"
 #include "maps.bpf.h"
 #include "usable.bpf.h"
 
@@ -41,7 +42,8 @@ struct pinned {
 /* A packet that is sent, or, as GSO has them, several. */
 struct flow_use {
 	struct amount amount;
-	__u32 tunnel;	 /* by which it is sent */
+	__u32 tunnel; /* by which it is sent */
+	__u32 flow_hash;
 	__u32 fails;	 /* struct pinned.fails */
 	__u32 tcp_flags; /* 0 where it has none */
 };
@@ -140,11 +142,11 @@ __attribute__((noinline)) int flow_pinned(const struct flow *flow, __u32 number,
 	return 0;
 }
 
-/* May one more flow be remembered? A race costs it nothing but exactness. */
-static __always_inline bool flow_guard_admits(__u64 now_ns)
+/* May one more flow be remembered? A race costs it nothing but exactness, and a clock of 4 ms is exact enough. */
+static __always_inline bool flow_guard_admits(void)
 {
 	__u32 zero = 0;
-	__u64 *ahead_ns = bpf_map_lookup_elem(&flow_guard, &zero);
+	__u64 *ahead_ns = bpf_map_lookup_elem(&flow_guard, &zero), now_ns = bpf_ktime_get_coarse_ns();
 
 	if (!ahead_ns || *ahead_ns > now_ns + flow_burst_ns)
 		return false;
@@ -196,27 +198,36 @@ static __always_inline void flow_renew(struct flow_pin *pin, __u32 tunnel, __u32
 	pin->ends = 0;
 }
 
-/* key: as it leaves. */
-static __attribute__((noinline)) void flow_pin_new(const struct flow *key, __u32 tunnel, __u32 cause,
+/* key: as it leaves. Returns whether it is pinned. */
+static __attribute__((noinline)) bool flow_pin_new(const struct flow *key, __u32 tunnel, __u32 cause,
 						   const struct amount *amount)
 {
-	const struct tunnel_epoch *now = bpf_map_lookup_elem(&tunnel_epochs, &tunnel);
 	struct flow_counts *count = flow_counter();
-	__u64 now_ns = bpf_ktime_get_ns();
-	struct flow_pin pin = {.seen_ns = now_ns,
-			       .pinned_ns = now_ns,
-			       .tx_packets = amount->packets,
-			       .tx_bytes = amount->bytes,
-			       .tunnel = tunnel,
-			       .cause = cause};
+	const struct tunnel_epoch *now;
+	struct flow_pin pin;
+	__u64 now_ns;
 
-	if (!now || !count)
-		return;
-	pin.epoch = now->epoch;
-	if (!flow_guard_admits(now_ns))
+	if (!count)
+		return false;
+	if (!flow_guard_admits()) {
 		count->unpinned++;
-	else if (!bpf_map_update_elem(&flows, key, &pin, BPF_ANY))
-		count->pinned++;
+		return false;
+	}
+	now = bpf_map_lookup_elem(&tunnel_epochs, &tunnel);
+	if (!now)
+		return false;
+	now_ns = bpf_ktime_get_ns();
+	pin = (struct flow_pin){.seen_ns = now_ns,
+				.pinned_ns = now_ns,
+				.tx_packets = amount->packets,
+				.tx_bytes = amount->bytes,
+				.epoch = now->epoch,
+				.tunnel = tunnel,
+				.cause = cause};
+	if (bpf_map_update_elem(&flows, key, &pin, BPF_ANY))
+		return false;
+	count->pinned++;
+	return true;
 }
 
 static __always_inline void flow_forget(const struct flow *key)
@@ -243,13 +254,15 @@ __attribute__((noinline)) int flow_sent(const struct flow *flow, const struct fl
 	}
 	pin = use->fails == FLOW_NO_PIN ? NULL : bpf_map_lookup_elem(&flows, &key);
 	if (!pin) {
-		flow_pin_new(&key, use->tunnel, FLOW_new, &use->amount);
+		if (flow_pin_new(&key, use->tunnel, FLOW_new, &use->amount))
+			flow_mark(use->flow_hash);
 		return 0;
 	}
 	if (use->tcp_flags & FLOW_TCP_FIN)
 		pin->ends |= FLOW_ENDS_INSIDE;
 	if (use->fails == FLOW_PIN_HOLDS)
 		return 0;
+	flow_mark(use->flow_hash);
 	now_ns = bpf_ktime_get_ns();
 	if (use->fails == FLOW_new) {
 		flow_renew(pin, use->tunnel, FLOW_new, now_ns);

@@ -29,6 +29,7 @@ const volatile __u64 hash_seed = 0;
 const volatile bool path_stack = false;			      /* path: stack */
 const volatile bool flows_kept = false;			      /* a connection is sticky or symmetric */
 const volatile __u64 flow_interval_ns = 0, flow_burst_ns = 0; /* see `flow_guard` */
+const volatile __u32 flow_mark_mask = FLOW_MARKS - 1;	      /* bits of a half of `flow_marks` - 1 */
 const volatile bool prefix_cache = true;		      /* false: to measure what it saves */
 
 struct {
@@ -145,6 +146,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct tunnel_epoch);
 } tunnel_epochs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct flow_marks);
+} flow_marks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

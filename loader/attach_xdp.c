@@ -129,6 +129,7 @@ static struct steer_xdp *program_open(const struct datapath *datapath, uint32_t 
 	skeleton->rodata->flows_kept = datapath->flows_kept;
 	skeleton->rodata->flow_interval_ns = datapath->flow_interval_ns;
 	skeleton->rodata->flow_burst_ns = datapath->flow_burst_ns;
+	skeleton->rodata->flow_mark_mask = datapath->flow_mark_mask;
 	skeleton->rodata->inside_nic = inside_nic;
 	if (maps_share(datapath, skeleton->obj)) {
 		steer_xdp__destroy(skeleton);

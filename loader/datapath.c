@@ -36,6 +36,9 @@ static int libbpf_say(enum libbpf_print_level level, const char *format, va_list
 	return 0;
 }
 
+/* Flows that an entry of `flow_marks` has marks for. */
+#define FLOW_MARKS_ENTRY_FLOWS (FLOW_MARKS / FLOW_MARKS_PER_FLOW)
+
 static uint32_t entries_for(uint32_t needed)
 {
 	uint32_t entries = 64;
@@ -77,6 +80,7 @@ static int maps_map(struct datapath *datapath)
 	       map_memory(skeleton->maps.rows, &datapath->rows) ?:
 	       map_memory(skeleton->maps.session_configs, &datapath->session_configs) ?:
 	       map_memory(skeleton->maps.tunnel_epochs, &datapath->tunnel_epochs) ?:
+	       map_memory(skeleton->maps.flow_marks, &datapath->flow_marks) ?:
 	       map_memory(skeleton->maps.gateway, &datapath->gateway);
 }
 
@@ -91,6 +95,7 @@ static void sizes_set(struct datapath *datapath, const struct datapath_options *
 	bpf_map__set_max_entries(skeleton->maps.connections, options->connections ?: 1);
 	bpf_map__set_max_entries(skeleton->maps.rows, datapath->row_entries);
 	bpf_map__set_max_entries(skeleton->maps.flows, options->flows ?: 1);
+	bpf_map__set_max_entries(skeleton->maps.flow_marks, 1 + entries_for(options->flows / FLOW_MARKS_ENTRY_FLOWS));
 }
 
 /* Half of the table may fill at once, and the other half within each idle time: see flow_guard in maps/flows.h. */
@@ -103,6 +108,8 @@ static void flow_guard_set(struct datapath *datapath, const struct datapath_opti
 	datapath->flow_interval_ns = options->flow_idle_ns / (options->flows / 2 ?: 1);
 	skeleton->rodata->flows_kept = datapath->flows_kept;
 	skeleton->rodata->flow_burst_ns = datapath->flow_burst_ns;
+	datapath->flow_mark_mask = (bpf_map__max_entries(skeleton->maps.flow_marks) - 1) * FLOW_MARKS - 1;
+	skeleton->rodata->flow_mark_mask = datapath->flow_mark_mask;
 	skeleton->rodata->flow_interval_ns = datapath->flow_interval_ns;
 }
 
@@ -199,6 +206,7 @@ void datapath_close(struct datapath *datapath)
 		unmap_memory(datapath->skeleton->maps.rows, datapath->rows);
 		unmap_memory(datapath->skeleton->maps.session_configs, datapath->session_configs);
 		unmap_memory(datapath->skeleton->maps.tunnel_epochs, datapath->tunnel_epochs);
+		unmap_memory(datapath->skeleton->maps.flow_marks, datapath->flow_marks);
 		unmap_memory(datapath->skeleton->maps.gateway, datapath->gateway);
 		steer_tc__destroy(datapath->skeleton);
 	}

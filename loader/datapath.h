@@ -42,6 +42,7 @@ struct datapath {
 	struct gateway *gateway;		/* mapped; prefix_changes is raised after each change of a prefix */
 	struct session_config *session_configs; /* mapped; MAX_SESSIONS of them, shared with the generation before */
 	struct tunnel_epoch *tunnel_epochs;	/* mapped; by tunnel index */
+	struct flow_marks *flow_marks;		/* mapped; by hash */
 	uint32_t row_entries;
 	uint32_t tunnel_entries;
 	int steer_tc_fd;  /* program for tc ingress of inside NICs */
@@ -49,9 +50,11 @@ struct datapath {
 	int session_control_fd; /* program that is asked about sessions, and attached nowhere */
 	uint64_t hash_seed;
 	bool path_stack;
-	bool flows_kept; /* some connection's flows are pinned */
-	uint64_t flow_interval_ns, flow_burst_ns;
+	bool flows_kept;			  /* some connection's flows are pinned */
+	uint64_t flow_interval_ns, flow_burst_ns; /* the latter: the longest idle time */
+	uint32_t flow_mark_mask;
 	uint32_t before_abi;	   /* of the pinned maps that it found; 0: there were none */
+	bool flow_marks_new;	   /* theirs could not be taken over */
 	bool sessions_lost;	   /* theirs could not be taken over */
 	struct bpf_object *object; /* holds all maps: attach_xdp.c shares them */
 	struct steer_tc *skeleton;

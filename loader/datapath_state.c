@@ -52,7 +52,16 @@ static struct layout layout_of_ours(const struct datapath *datapath, const struc
 			       .value = bpf_map__btf_value_type_id(map)};
 }
 
-/* A ring buffer has neither keys nor values, on both sides alike. Flows take the memory that they are given. */
+/* Flows take the memory that they are given; others may have more entries than are needed. */
+static bool has_room(const struct bpf_map *map, const struct bpf_map_info *info)
+{
+	bool exactly = info->type == BPF_MAP_TYPE_LRU_HASH || !strcmp(bpf_map__name(map), "flow_marks");
+
+	return exactly ? info->max_entries == bpf_map__max_entries(map)
+		       : info->max_entries >= bpf_map__max_entries(map);
+}
+
+/* A ring buffer has neither keys nor values, on both sides alike. */
 static bool same_shape(const struct bpf_map *map, int fd)
 {
 	struct bpf_map_info info = {0};
@@ -60,9 +69,7 @@ static bool same_shape(const struct bpf_map *map, int fd)
 
 	return !bpf_obj_get_info_by_fd(fd, &info, &length) && info.type == bpf_map__type(map) &&
 	       info.key_size == bpf_map__key_size(map) && info.value_size == bpf_map__value_size(map) &&
-	       info.map_flags == bpf_map__map_flags(map) &&
-	       (info.type == BPF_MAP_TYPE_LRU_HASH ? info.max_entries == bpf_map__max_entries(map)
-						   : info.max_entries >= bpf_map__max_entries(map));
+	       info.map_flags == bpf_map__map_flags(map) && has_room(map, &info);
 }
 
 /* Before load: then libbpf still says of our map what we want, not what it took over. */
@@ -104,10 +111,23 @@ static bool is_pinned(const struct datapath *datapath, const char *name)
 	return fd >= 0;
 }
 
+/* Marks are those of hashes, which the seed is in. */
+static int flow_marks_share(struct datapath *datapath)
+{
+	struct gateway old;
+	bool shared = false;
+	int err = 0;
+
+	if (!datapath_state_gateway(&datapath->pins, &old) && old.hash_seed == datapath->hash_seed)
+		err = share(datapath, "flow_marks", false, &shared);
+	datapath->flow_marks_new = !shared;
+	return err;
+}
+
 int datapath_state_share(struct datapath *datapath)
 {
 	bool sessions = true;
-	int err = 0;
+	int err = flow_marks_share(datapath);
 
 	for (size_t i = 0; i < COUNT(value_maps); i++)
 		err = err ?: share(datapath, value_maps[i], false, NULL);
@@ -201,12 +221,22 @@ void datapath_carry_flows(const struct datapath *datapath)
 	close(old);
 }
 
+/* Any flow may be among those that were pinned before, until all of them have spoken or are idle. */
+static void flow_marks_begin(const struct datapath *datapath)
+{
+	if (!datapath->flow_marks_new || !is_pinned(datapath, "flows"))
+		return;
+	for (uint32_t i = 1; i < bpf_map__max_entries(datapath->skeleton->maps.flow_marks); i++)
+		datapath->flow_marks[i].half[1] = UINT32_MAX;
+}
+
 int datapath_state_copy(const struct datapath *datapath)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < COUNT(value_maps); i++)
 		err = err ?: map_copy(datapath, value_maps[i]);
+	flow_marks_begin(datapath);
 	datapath_carry_flows(datapath);
 	return err;
 }

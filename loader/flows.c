@@ -2,6 +2,8 @@
 /*
  * The daemon's part in pinned flows: counts them by tunnel, takes out those that are idle, and lists them.
  *
+ * At a sweep, too, half of `flow_marks` is cleared, when no flow that may go on has its only mark there.
+ *
  * The programs hold no flow for longer than its idle time by themselves; the sweep makes room and tells drains how many
  * are left. It walks whenever the loop has nothing else to do (flow_walk.h), every quarter of the shortest idle time,
  * and every second while a tunnel is drained, but never for more than a tenth of a CPU.
@@ -30,7 +32,8 @@ struct flows {
 	struct flow_walk *walk; /* NULL: no sweep is under way */
 	uint64_t *count;	/* by tunnel index, of the sweep under way */
 	uint64_t began_ns, ended_ns;
-	bool again; /* a drain began meanwhile: what this sweep counts may be too old for it */
+	uint64_t turned_ns; /* when the half of flow_marks that is written now was begun, at the latest */
+	bool again;	    /* a drain began meanwhile: what this sweep counts may be too old for it */
 	struct listing *listings;
 };
 
@@ -87,6 +90,20 @@ static void idle_enable(struct flows *flows)
 	sd_event_source_set_enabled(flows->idle, flows->walk || flows->listings ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
+/* A flow that may go on has spoken since the half that is written now was begun, or before that in the other. */
+static void marks_turn(struct steerd *steerd, uint64_t now_ns)
+{
+	struct datapath *datapath = steerd->datapath;
+	__u32 now = datapath->flow_marks->half[0] & 1;
+
+	if (now_ns - steerd->flows->turned_ns <= datapath->flow_burst_ns)
+		return;
+	for (__u32 i = 1; i <= datapath->flow_mark_mask / FLOW_MARKS + 1; i++)
+		datapath->flow_marks[i].half[!now] = 0;
+	__atomic_store_n(&datapath->flow_marks->half[0], !now, __ATOMIC_RELEASE);
+	steerd->flows->turned_ns = now_ns;
+}
+
 static void sweep_start(struct steerd *steerd)
 {
 	struct flows *flows = steerd->flows;
@@ -94,6 +111,7 @@ static void sweep_start(struct steerd *steerd)
 	sweep_stop(flows);
 	flows->again = false;
 	flows->began_ns = clock_monotonic_ns();
+	marks_turn(steerd, flows->began_ns);
 	flows->walk = flow_walk_new(datapath_flows_fd(steerd->datapath));
 	flows->count = calloc(steerd->model->tunnel_indexes + 1, sizeof(*flows->count));
 	if (!flows->walk || !flows->count) {
@@ -399,6 +417,7 @@ int flows_open(struct steerd *steerd)
 	if (!flows)
 		return -ENOMEM;
 	steerd->flows = flows;
+	flows->turned_ns = clock_monotonic_ns();
 	err = sd_event_add_time_relative(steerd->loop, &flows->timer, CLOCK_MONOTONIC, 0, 0, on_timer, steerd);
 	if (err >= 0)
 		err = sd_event_source_set_priority(flows->timer, FLOWS_PRIORITY);
@@ -437,6 +456,8 @@ void flows_generation(struct steerd *steerd)
 	struct flows *flows = steerd->flows;
 
 	sweep_stop(flows);
+	if (steerd->datapath->flow_marks_new)
+		flows->turned_ns = clock_monotonic_ns();
 	/* Their map may be another one now. */
 	while (flows->listings) {
 		struct control_request *request = flows->listings->request;

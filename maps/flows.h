@@ -8,6 +8,12 @@
  * Map `tunnel_epochs`: BPF_MAP_TYPE_ARRAY of MAX_TUNNELS, by tunnel index, mapped into aa-steerd, its writer: to raise
  * one forgets every flow that is pinned to the tunnel, however many there are.
  *
+ * Map `flow_marks`: BPF_MAP_TYPE_ARRAY of 1 + a power of two of entries, mapped into aa-steerd: marks of flow hashes,
+ * in two halves. A flow that speaks marks its hash, by two bits of a word, in the half that is written now, which
+ * half[0] of entry 0 names (0 or 1). At times further apart than any flow may be silent aa-steerd clears the other
+ * half, and has that written from then on. So a flow with a mark in neither is in `flows` no more, or never was; one
+ * with a mark may be. Writer of marks: the BPF programs.
+ *
  * Map `flow_guard`: BPF_MAP_TYPE_ARRAY of one entry. Writer: the BPF programs. Each flow that is pinned anew moves the
  * time in it on by flow_interval_ns; none is pinned while it is further ahead than flow_burst_ns. So a flood of new
  * flows cannot put out of the table what has spoken within the idle time.
@@ -76,6 +82,13 @@ struct flow_pin {
  */
 #define FLOW_SETTLE_NS 200000000ull
 
+#define FLOW_MARKS	    32 /* bits of a half of an entry */
+#define FLOW_MARKS_PER_FLOW 8  /* bits that there are in each half, at least */
+
+struct flow_marks {
+	__u32 half[2];
+};
+
 struct tunnel_epoch {
 	__u32 epoch; /* what the pins of its flows have */
 	__u32 reserved;
@@ -91,6 +104,7 @@ struct flow_counts {
 };
 
 _Static_assert(sizeof(struct flow_key) == 40, "flow_key");
+_Static_assert(sizeof(struct flow_marks) == 8, "flow_marks");
 _Static_assert(sizeof(struct tunnel_epoch) == 8, "tunnel_epoch");
 _Static_assert(sizeof(struct flow_pin) == 40, "flow_pin");
 _Static_assert(sizeof(struct flow_counts) == 48, "flow_counts");

@@ -32,12 +32,13 @@
 #include "../../maps/prefixes.h"
 #include "../../maps/tunnels.h"
 
-#define ROOM	    1000000 /* gateway.flows as it is by default */
-#define PACKETS	    50000   /* a round */
-#define FLOOD	    (1u << 24)
-#define IDLE_NS	    60000000000ull
-#define SOURCE_AT   (ETH_HLEN + 13) /* the last three bytes of an IPv4 source */
-#define OUTPUT_FILE "build/bench-flows.json"
+#define ROOM	     1000000	/* gateway.flows as it is by default */
+#define MARK_ENTRIES (1u << 18) /* and what aa-steerd makes of it */
+#define PACKETS	     50000	/* a round */
+#define FLOOD	     (1u << 24)
+#define IDLE_NS	     60000000000ull
+#define SOURCE_AT    (ETH_HLEN + 13) /* the last three bytes of an IPv4 source */
+#define OUTPUT_FILE  "build/bench-flows.json"
 
 static const struct scenario {
 	const char *name;
@@ -86,6 +87,8 @@ static struct steer_tc *load(enum affinity affinity, uint64_t burst_ns)
 	tc->rodata->flow_burst_ns = burst_ns;
 	tc->rodata->flow_interval_ns = IDLE_NS / (ROOM / 2);
 	bpf_map__set_max_entries(tc->maps.flows, affinity == AFFINITY_HASH ? 1 : ROOM);
+	tc->rodata->flow_mark_mask = MARK_ENTRIES * FLOW_MARKS - 1;
+	bpf_map__set_max_entries(tc->maps.flow_marks, 1 + MARK_ENTRIES);
 	bpf_map__set_max_entries(tc->maps.connections, 1);
 	bpf_map__set_max_entries(tc->maps.tunnels, TUNNELS);
 	bpf_map__set_max_entries(tc->maps.counters, TUNNELS);

@@ -35,6 +35,17 @@ static void flows_empty(void)
 		assert_int_equal(bpf_map_delete_elem(bpf_map__fd(rig.tc->maps.flows), &key), 0);
 	rig_update(rig.tc->maps.flow_guard, &guard, &zero);
 	rig_clear_percpu(rig.tc->maps.flow_counts);
+	memset(rig.flow_marks, 0, (1 + RIG_MARK_ENTRIES) * sizeof(*rig.flow_marks));
+}
+
+/* As aa-steerd does, no sooner than a flow may have been silent. */
+static void marks_turn(void)
+{
+	uint32_t other = !rig.flow_marks[0].half[0];
+
+	for (unsigned i = 1; i <= RIG_MARK_ENTRIES; i++)
+		rig.flow_marks[i].half[other] = 0;
+	rig.flow_marks[0].half[0] = other;
 }
 
 static void with_affinity(enum affinity affinity)
@@ -606,6 +617,85 @@ static void test_flows__symmetric_finds_flows_behind_stale_headers_and_extension
 	assert_int_equal(pin.tx_packets, 0);
 }
 
+/* --- marks ---------------------------------------------------------------------------------------------------------
+ */
+
+/* Pinned to another tunnel than its hash would have it in. */
+static void pin_to_ethernet(const struct frame *frame)
+{
+	rig.tunnel_health[LAYER3].link_down = 1;
+	assert_int_equal(sent_by(frame), ETHERNET);
+	rig.tunnel_health[LAYER3].link_down = 0;
+	assert_int_equal(sent_by(frame), ETHERNET);
+}
+
+static void test_flows__without_a_mark_nobody_looks(void **state)
+{
+	struct frame frame = frame_to(LAYER3);
+
+	(void)state;
+	pin_to_ethernet(&frame);
+	marks_turn();
+	marks_turn();
+	assert_int_equal(sent_by(&frame), LAYER3);
+	assert_int_equal(COUNT(pinned), 2);
+}
+
+static void test_flows__who_speaks_is_marked(void **state)
+{
+	struct frame frame = frame_to(LAYER3), other = frame6_to(LAYER3);
+
+	(void)state;
+	pin_to_ethernet(&frame);
+	pin_to_ethernet(&other);
+	for (unsigned i = 0; i < 5; i++) {
+		marks_turn();
+		assert_int_equal(sent_by(&frame), ETHERNET);
+		assert_int_equal(sent_by(&other), ETHERNET);
+	}
+	assert_int_equal(COUNT(pinned), 2);
+}
+
+static void test_flows__who_is_moved_is_marked(void **state)
+{
+	struct frame frame = frame_to(LAYER3);
+
+	(void)state;
+	assert_int_equal(sent_by(&frame), LAYER3);
+	marks_turn();
+	rig.tunnel_health[LAYER3].link_down = 1;
+	assert_int_equal(sent_by(&frame), ETHERNET);
+	rig.tunnel_health[LAYER3].link_down = 0;
+	marks_turn();
+	assert_int_equal(sent_by(&frame), ETHERNET);
+}
+
+static void test_flows__who_asks_marks_nothing(void **state)
+{
+	struct frame frame = frame_to(LAYER3);
+
+	(void)state;
+	pin_to_ethernet(&frame);
+	marks_turn();
+	ask(&frame);
+	marks_turn();
+	assert_int_equal(sent_by(&frame), LAYER3);
+}
+
+static void test_flows__what_comes_in_is_a_mark(void **state)
+{
+	struct frame frame = frame_to(LAYER3), answer = answer_to(&frame);
+
+	(void)state;
+	received_by(&answer, ETHERNET);
+	for (unsigned i = 0; i < 5; i++) {
+		marks_turn();
+		received_by(&answer, ETHERNET);
+	}
+	marks_turn();
+	assert_int_equal(sent_by(&frame), ETHERNET);
+}
+
 /* --- the guard -----------------------------------------------------------------------------------------------------
  */
 
@@ -656,6 +746,11 @@ int main(void)
 		STICKY(idle_flow_is_a_new_one),
 		STICKY(epoch_forgets_all_of_a_tunnel),
 		STICKY(pin_to_a_tunnel_that_is_anothers_by_now_does_not_hold),
+		STICKY(without_a_mark_nobody_looks),
+		STICKY(who_speaks_is_marked),
+		STICKY(who_is_moved_is_marked),
+		STICKY(who_asks_marks_nothing),
+		SYMMETRIC(what_comes_in_is_a_mark),
 		STICKY(rst_forgets_at_once),
 		STICKY(fin_both_ways_forgets_shortly_after),
 		STICKY(icmp_error_goes_with_the_flow_that_it_quotes),

@@ -62,6 +62,7 @@ enum { LAYER3, ETHERNET, REMOTE, HQ_MEMBERS };
 #define RIG_TUNNELS	       256
 #define RIG_ROWS	       8192
 #define RIG_ROW_MASK	       4095
+#define RIG_MARK_ENTRIES       1024
 #define TUNNEL_IFINDEX(tunnel) (1000 + (tunnel))
 
 #define WIDE_SERVER    "172.16.0.5"
@@ -81,6 +82,7 @@ struct rig {
 	struct connection *connections;			/* mapped */
 	struct gateway *gateway;			/* mapped */
 	struct tunnel_epoch *tunnel_epochs;		/* mapped */
+	struct flow_marks *flow_marks;			/* mapped, RIG_MARK_ENTRIES and one */
 };
 
 static struct rig rig;
@@ -229,6 +231,8 @@ static inline void rig_load(bool path_stack)
 	rig.tc->rodata->flow_burst_ns = rig.xdp->rodata->flow_burst_ns = rig_flow_burst_ns;
 	rig.tc->rodata->flow_interval_ns = rig.xdp->rodata->flow_interval_ns = rig_flow_interval_ns;
 	bpf_map__set_max_entries(rig.tc->maps.flows, rig_flows ?: 1);
+	rig.tc->rodata->flow_mark_mask = rig.xdp->rodata->flow_mark_mask = RIG_MARK_ENTRIES * FLOW_MARKS - 1;
+	bpf_map__set_max_entries(rig.tc->maps.flow_marks, 1 + RIG_MARK_ENTRIES);
 	bpf_map__set_max_entries(rig.tc->maps.connections, CONNECTIONS);
 	bpf_map__set_max_entries(rig.tc->maps.rows, RIG_ROWS);
 	bpf_map__set_max_entries(rig.tc->maps.tunnels, RIG_TUNNELS);
@@ -242,6 +246,7 @@ static inline void rig_load(bool path_stack)
 	rig.instances = rig_map(rig.tc->maps.instances);
 	rig.connections = rig_map(rig.tc->maps.connections);
 	rig.gateway = rig_map(rig.tc->maps.gateway);
+	rig.flow_marks = rig_map(rig.tc->maps.flow_marks);
 	rig.tunnel_epochs = rig_map(rig.tc->maps.tunnel_epochs);
 }
 
