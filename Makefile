@@ -37,7 +37,7 @@ BPFTOOL ?= $(firstword $(wildcard /usr/lib/linux-tools/*/bpftool /usr/sbin/bpfto
 
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 WARNINGS  := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wpointer-arith -Wvla
-override CPPFLAGS += -D_GNU_SOURCE -DAA_STEER_VERSION='"$(VERSION)"' -Ibuild/bpf
+override CPPFLAGS += -D_GNU_SOURCE -DAA_STEER_VERSION='"$(VERSION)"' -Ibuild/bpf -Ibuild/tests/lib
 CFLAGS    ?= -O2 -g
 override CFLAGS   += -std=gnu11 $(WARNINGS) -fno-strict-aliasing
 SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -54,7 +54,7 @@ TOOL_SOURCES   := $(filter-out tools/main.c,$(wildcard tools/*.c))
 UNIT_TESTS     := $(patsubst tests/unit/%.c,build/tests/unit/%,$(wildcard tests/unit/*_test.c))
 PROG_TESTS     := $(patsubst tests/prog/%.c,build/tests/prog/%,$(wildcard tests/prog/*_test.c))
 FUZZERS        := $(patsubst tests/fuzz/%.c,build/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-HELPERS        := $(patsubst tests/lib/%.c,build/tests/lib/%,$(wildcard tests/lib/*.c))
+HELPERS        := $(patsubst tests/lib/%.c,build/tests/lib/%,$(filter-out %.bpf.c,$(wildcard tests/lib/*.c)))
 NEXT           := build/next/aa-steerd
 BENCHES        := $(patsubst tests/bench/%.c,build/tests/bench/%,$(wildcard tests/bench/*.c))
 
@@ -65,14 +65,14 @@ all: build/aa-steerd build/aa-steer
 
 # --- programs ---------------------------------------------------------------------------------------------------------
 
-build/bpf/%.bpf.o: bpf/%.bpf.c
+build/%.bpf.o: %.bpf.c
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF build/bpf/$*.bpf.d -c $< -o $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF build/$*.bpf.d -c $< -o $@
 
-build/bpf/%.skel.h: build/bpf/%.bpf.o
+build/%.skel.h: build/%.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(*F) > $@
 
 build/obj/%.o: %.c VERSION | $(SKELETONS)
 	$(call say,CC,$@)
@@ -126,6 +126,8 @@ build/tests/lib/%: build/obj/tests/lib/%.o
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $^ -o $@ -lpthread -ljansson -lbpf -lm
+
+build/obj/tests/lib/live.o: build/tests/lib/live.skel.h
 
 # The daemon of a map ABI that is yet to come, for the test of an upgrade.
 $(NEXT): tests/lib/next_build Makefile VERSION $(wildcard maps/*.h bpf/*.[ch] loader/*.[ch])
