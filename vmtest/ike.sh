@@ -23,6 +23,7 @@ ike_daemon_conf() # name
 	cat >"$IKE_DIR/$1/strongswan.conf" <<-CONF
 		swanctl {
 			load = random
+			socket = unix://$IKE_DIR/$1/vici
 		}
 		charon-systemd {
 			load = random nonce openssl aes sha1 sha2 hmac kdf curve25519 gmp pem pkcs1 pubkey x509 vici kernel-netlink socket-default $IKE_PLUGINS
@@ -119,12 +120,13 @@ ike_await() # seconds command...: until it succeeds
 	done
 }
 
-ike_start() # name
+ike_start() # name: with the swanctl.conf that is there, or that of topology.sh's tunnels
 {
 	local pid
 	mkdir -p "$IKE_DIR/$1/conf.d"
+	rm -f "$IKE_DIR/$1/vici" # of one before: it would seem to be there already
 	ike_daemon_conf "$1"
-	ike_connections "$1" >"$IKE_DIR/$1/swanctl.conf"
+	[ -e "$IKE_DIR/$1/swanctl.conf" ] || ike_connections "$1" >"$IKE_DIR/$1/swanctl.conf"
 	STRONGSWAN_CONF=$IKE_DIR/$1/strongswan.conf nsenter --net="/run/netns/$TOPOLOGY-$1" -- \
 		charon-systemd >"$IKE_DIR/$1/out" 2>&1 &
 	pid=$!
@@ -211,13 +213,21 @@ ike_tunnels()
 ike_terminate() { ike_swanctl gw --terminate --ike "hq-$1" --force >/dev/null; } # instance number
 ike_initiate() { ike_swanctl gw --initiate --child "hq-$1" --timeout 20 >/dev/null; } # instance number
 
+ike_stop() # name: as its service manager would, so that its peers are told
+{
+	local pid
+	pid=$(cat "$IKE_DIR/$1/pid")
+	kill "$pid" 2>/dev/null
+	ike_await 20 ike_ended "$pid"
+}
+
+ike_ended() { ! kill -0 "$1" 2>/dev/null; } # pid
+
 ike_down()
 {
-	local ns
-	for ns in gw site; do
-		[ -s "$IKE_DIR/$ns/pid" ] || continue
-		kill "$(cat "$IKE_DIR/$ns/pid")" 2>/dev/null
-		wait "$(cat "$IKE_DIR/$ns/pid")" 2>/dev/null
+	local file
+	for file in "$IKE_DIR"/*/pid; do
+		[ ! -s "$file" ] || ike_stop "$(basename "$(dirname "$file")")"
 	done
 	rm -rf "$IKE_DIR"
 }

@@ -40,9 +40,14 @@ probes_await() # seconds jq-condition
 
 # --- a tunnel whose packets vanish, while its SAs and its links stay --------------------------------------------------
 
-wan_rules() { printf "rule $1 %s blackhole\n" "to $(public_of "$2")" "from $(public_of "$2")" | ip_in wan -batch -; } # verb number
-wan_cut() { wan_rules add "$1"; } # instance number
-wan_mend() { wan_rules del "$1"; } # instance number
+wan_rules() # verb address...
+{
+	local verb=$1 address
+	shift
+	for address; do printf "rule $verb %s blackhole\n" "to $address" "from $address"; done | ip_in wan -batch -
+}
+wan_cut() { wan_rules add "$(public_of "$1")"; } # instance number
+wan_mend() { wan_rules del "$(public_of "$1")"; } # instance number
 
 # --- what the daemon tells --------------------------------------------------------------------------------------------
 

@@ -41,13 +41,19 @@ steer() # arguments of aa-steer
 	RUNTIME_DIRECTORY=$STEER_DIR/run build/aa-steer -g "$STEER_GATEWAY" "$@"
 }
 
-steer_start() # starts the daemon, returns when it answers
+steer_start() { steer_launch && steer_answers; } # returns when the daemon answers
+
+steer_launch()
 {
 	[ -e "$STEER_DIR/aa-steer.yaml" ] || steer_config
 	mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
 	RUNTIME_DIRECTORY=$STEER_DIR/run STATE_DIRECTORY=$STEER_DIR/state NOTIFY_SOCKET= \
 		nsenter --net="/run/netns/$TOPOLOGY-gw" -- "$STEERD" -c "$STEER_DIR/aa-steer.yaml" >>"$STEER_DIR/log" 2>&1 &
 	steer_pid=$!
+}
+
+steer_answers()
+{
 	local tries=300
 	until steer status -j >/dev/null 2>&1; do
 		if ! kill -0 "$steer_pid" 2>/dev/null || [ $((tries--)) = 0 ]; then

@@ -120,8 +120,13 @@ topology_up()
 		route add 2001:db8:f::/64 via 2001:db8:e::1
 	IP
 	topology_tunnels
-	# The path's second half, from the peer's wan on, is another processor's: one queue, so packets stay in order.
-	ip netns exec "$TOPOLOGY-site" sh -c 'echo 2 >/sys/class/net/wan0/queues/rx-0/rps_cpus' 2>/dev/null || true
+	topology_processor site
+}
+
+# The path's second half, from the peer's wan on, is another processor's: one queue, so packets stay in order.
+topology_processor() # name
+{
+	ip netns exec "$TOPOLOGY-$1" sh -c 'echo 2 >/sys/class/net/wan0/queues/rx-0/rps_cpus' 2>/dev/null || true
 }
 
 # xfrm interfaces exist with or without SAs. Both ends' have addresses, for whoever wants to probe through them.

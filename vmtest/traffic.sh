@@ -5,11 +5,14 @@
 #
 #   traffic_start DIRECTORY RATE FLOWS; traffic_mark NAME ...; traffic_stop; traffic_figure '.phases.cut.lost_packets'
 #
-# Needs vmtest/topology.sh and build/tests/lib/traffic_*. The sender has one processor, those who listen the other: the
+# Where the tunnels end is $TRAFFIC_TUNNELS, what the router's interfaces are $TRAFFIC_WAN: where they are not topology.sh's
+# own, the caller says. Needs vmtest/topology.sh and build/tests/lib/traffic_*. The sender has one processor, those who listen the other: the
 # path from the sender to the last queue then runs on one processor, in order.
 
 TOOLS=${TOOLS:-build/tests/lib}
 TRAFFIC_SETTLE_S=${TRAFFIC_SETTLE_S:-1}
+TRAFFIC_TUNNELS="site:s-ipsec0=hq-0 site:s-ipsec1=hq-1" # NAMESPACE:INTERFACE=TUNNEL
+TRAFFIC_WAN="gw0 site0"
 
 background() # pid-variable name command...: in that namespace, returns when the program says "ready"
 {
@@ -40,8 +43,11 @@ traffic_start() # directory rate flows
 	rm -rf "$traffic_dir"
 	mkdir -p "$traffic_dir"
 	: >"$traffic_dir/marks"
-	background clear_pid wan taskset -c 1 "$TOOLS/traffic_clear" -o "$traffic_dir/clear.json" gw0 site0
-	background watch_pid site taskset -c 1 "$TOOLS/traffic_watch" -o "$traffic_dir/tunnels.log" s-ipsec0=hq-0 s-ipsec1=hq-1
+	# shellcheck disable=SC2086
+	background clear_pid wan taskset -c 1 "$TOOLS/traffic_clear" -o "$traffic_dir/clear.json" $TRAFFIC_WAN
+	# shellcheck disable=SC2046
+	background watch_pid wan taskset -c 1 "$TOOLS/traffic_watch" -o "$traffic_dir/tunnels.log" \
+		$(printf "$TOPOLOGY-%s\n" $TRAFFIC_TUNNELS)
 	background receive_pid host taskset -c 1 "$TOOLS/traffic_receive" -o "$traffic_dir/received.log"
 	traffic_mark start
 	# shellcheck disable=SC2046
@@ -80,7 +86,8 @@ traffic_clear_selftest() # directory
 	local selftest_pid
 	traffic_dir=$1
 	mkdir -p "$traffic_dir"
-	background selftest_pid wan "$TOOLS/traffic_clear" -o "$traffic_dir/selftest.json" gw0 site0
+	# shellcheck disable=SC2086
+	background selftest_pid wan "$TOOLS/traffic_clear" -o "$traffic_dir/selftest.json" $TRAFFIC_WAN
 	in_ns gw ping -q -c 1 -W 2 203.0.113.1 >/dev/null
 	traffic_wait "$selftest_pid"
 	[ "$(jq .clear_text_packets "$traffic_dir/selftest.json")" = 2 ]

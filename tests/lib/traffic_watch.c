@@ -2,18 +2,21 @@
 /*
  * Notes through which tunnel each packet of traffic_send comes: listens on the peer's tunnel interfaces until SIGTERM.
  *
- *   traffic_watch -o LOG [-p PORT] INTERFACE=TUNNEL...
+ *   traffic_watch -o LOG [-p PORT] [NAMESPACE:]INTERFACE=TUNNEL...
  *
+ * NAMESPACE is one of /run/netns; without it the interface is where the program was started.
  * Packet sockets without link header, so that the same offsets hold on xfrm interfaces, veth and tun; a socket filter
  * leaves only UDP to the port. What the sockets had to drop is counted in the log (missed_packets). Single thread; run
- * by vmtest/lib/traffic.sh in the peer's namespace.
+ * by vmtest/traffic.sh.
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "traffic.h"
@@ -113,15 +116,35 @@ static uint32_t dropped_packets(int fd)
 	return stats.tp_drops;
 }
 
-static int open_tunnel(struct traffic_log *log, char *argument, uint16_t port)
+/* A socket stays in the namespace that it was opened in. */
+static void enter(const char *path)
 {
-	char *equal = strchr(argument, '=');
-	const char *name = equal ? equal + 1 : argument;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || setns(fd, CLONE_NEWNET))
+		err(1, "%s", path);
+	close(fd);
+}
+
+static int open_tunnel(struct traffic_log *log, char *argument, uint16_t port, int home)
+{
+	char *equal = strchr(argument, '='), *colon = strchr(argument, ':');
+	const char *interface = colon ? colon + 1 : argument;
+	char path[128];
+	int fd;
 
 	if (equal)
 		*equal = 0;
-	snprintf(log->head.names[log->head.tunnels++], sizeof(log->head.names[0]), "%s", name);
-	return open_socket(argument, port);
+	snprintf(log->head.names[log->head.tunnels++], sizeof(log->head.names[0]), "%s", equal ? equal + 1 : interface);
+	if (!colon)
+		return open_socket(interface, port);
+	*colon = 0;
+	snprintf(path, sizeof(path), "/run/netns/%s", argument);
+	enter(path);
+	fd = open_socket(interface, port);
+	if (setns(home, CLONE_NEWNET))
+		err(1, "back from %s", path);
+	return fd;
 }
 
 int main(int argc, char **argv)
@@ -130,7 +153,7 @@ int main(int argc, char **argv)
 	static struct traffic_log log;
 	const char *output = NULL;
 	uint16_t port = 9000;
-	int option;
+	int option, home;
 
 	while ((option = getopt(argc, argv, "o:p:")) != -1) {
 		switch (option) {
@@ -145,11 +168,12 @@ int main(int argc, char **argv)
 		}
 	}
 	if (!output || optind == argc || argc - optind > TRAFFIC_MAX_TUNNELS)
-		errx(2, "usage: traffic_watch -o LOG [-p PORT] INTERFACE=TUNNEL...");
+		errx(2, "usage: traffic_watch -o LOG [-p PORT] [NAMESPACE:]INTERFACE=TUNNEL...");
+	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	traffic_log_open(&log);
 	traffic_handle_signals();
 	for (int i = optind; i < argc; i++)
-		fds[i - optind] = (struct pollfd){.fd = open_tunnel(&log, argv[i], port), .events = POLLIN};
+		fds[i - optind] = (struct pollfd){.fd = open_tunnel(&log, argv[i], port, home), .events = POLLIN};
 	traffic_ready();
 	for (;;) {
 		int events = poll(fds, log.head.tunnels, traffic_ended ? QUIET_MS : 1000);
