@@ -27,6 +27,16 @@ check() # name command...
 	return 1
 }
 
+await() # seconds command...: until it succeeds
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || { echo "never: $*" >&2; return 1; }
+		read -rt 0.1 <> <(:) || :
+	done
+}
+
 skip() # name why
 {
 	tap_count=$((tap_count + 1))
