@@ -9,7 +9,7 @@ packages="gcc make clang llvm clang-format pkg-config libbpf-dev libxdp-dev libx
 	libyaml-dev libjansson-dev libmnl-dev libsystemd-dev libcmocka-dev libc6-dev iproute2 iputils-ping nftables
 	tcpdump ethtool procps util-linux kmod zstd xz-utils cpio busybox-static qemu-system-x86 strongswan-swanctl
 	charon-systemd libstrongswan-extra-plugins libcharon-extra-plugins mandoc jq
-	frr bird2 iperf3"
+	frr bird2 iperf3 conntrack"
 
 . /etc/os-release
 case "$ID" in

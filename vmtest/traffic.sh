@@ -13,6 +13,7 @@ TOOLS=${TOOLS:-build/tests/lib}
 TRAFFIC_SETTLE_S=${TRAFFIC_SETTLE_S:-1}
 TRAFFIC_TUNNELS="site:s-ipsec0=hq-0 site:s-ipsec1=hq-1" # NAMESPACE:INTERFACE=TUNNEL
 TRAFFIC_WAN="gw0 site0"
+TRAFFIC_RECEIVE="" # more options of traffic_receive
 
 background() # pid-variable name command...: in that namespace, returns when the program says "ready"
 {
@@ -48,7 +49,9 @@ traffic_start() # directory rate flows
 	# shellcheck disable=SC2046
 	background watch_pid wan taskset -c 1 "$TOOLS/traffic_watch" -o "$traffic_dir/tunnels.log" \
 		$(printf "$TOPOLOGY-%s\n" $TRAFFIC_TUNNELS)
-	background receive_pid host taskset -c 1 "$TOOLS/traffic_receive" -o "$traffic_dir/received.log"
+	# shellcheck disable=SC2086
+	background receive_pid host taskset -c 1 "$TOOLS/traffic_receive" -o "$traffic_dir/received.log" \
+		$TRAFFIC_RECEIVE
 	traffic_mark start
 	# shellcheck disable=SC2046
 	background send_pid client taskset -c 0 "$TOOLS/traffic_send" -o "$traffic_dir/sent.log" -r "$2" -n "$3" \

@@ -2,8 +2,10 @@
 /*
  * Receives what traffic_send sends, IPv4 and IPv6, until SIGTERM; empties its sockets then and writes the log.
  *
- *   traffic_receive -o LOG [-p PORT]
+ *   traffic_receive -o LOG [-p PORT] [-a EVERY]
  *
+ * With -a it sends one in so many packets of each flow back, from the address that routes prefer: a gateway sees the
+ * flow both ways then. An answer's whole way is this processor's work, before the next packet is looked at.
  * Packets that the sockets had to drop are counted in the log (missed_packets), so that the tester's own loss is never
  * taken for the gateway's. Single thread; run by vmtest/lib/traffic.sh in the namespace of the host behind the peer.
  */
@@ -47,9 +49,10 @@ static void note_overflow(struct msghdr *message, uint32_t *ret_dropped)
 			memcpy(ret_dropped, CMSG_DATA(part), sizeof(*ret_dropped));
 }
 
-static void drain_socket(int fd, struct traffic_log *log, uint32_t *ret_dropped)
+static void drain_socket(int fd, struct traffic_log *log, uint32_t *ret_dropped, uint32_t answer_every)
 {
 	struct traffic_packet packets[BATCH];
+	struct sockaddr_storage senders[BATCH];
 	struct mmsghdr messages[BATCH];
 	struct iovec parts[BATCH];
 	char control[BATCH][CMSG_SPACE(sizeof(uint32_t))];
@@ -60,7 +63,9 @@ static void drain_socket(int fd, struct traffic_log *log, uint32_t *ret_dropped)
 
 		for (int i = 0; i < BATCH; i++) {
 			parts[i] = (struct iovec){.iov_base = &packets[i], .iov_len = sizeof(packets[i])};
-			messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i],
+			messages[i].msg_hdr = (struct msghdr){.msg_name = &senders[i],
+							      .msg_namelen = sizeof(senders[i]),
+							      .msg_iov = &parts[i],
 							      .msg_iovlen = 1,
 							      .msg_control = control[i],
 							      .msg_controllen = sizeof(control[i])};
@@ -69,9 +74,13 @@ static void drain_socket(int fd, struct traffic_log *log, uint32_t *ret_dropped)
 		now_ns = traffic_now_ns();
 		for (int i = 0; i < count; i++) {
 			note_overflow(&messages[i].msg_hdr, ret_dropped);
-			if (messages[i].msg_len >= sizeof(packets[i]) && packets[i].magic == TRAFFIC_MAGIC &&
-			    packets[i].flow < TRAFFIC_MAX_FLOWS)
-				traffic_log_add(log, now_ns, &packets[i], 0);
+			if (messages[i].msg_len < sizeof(packets[i]) || packets[i].magic != TRAFFIC_MAGIC ||
+			    packets[i].flow >= TRAFFIC_MAX_FLOWS)
+				continue;
+			traffic_log_add(log, now_ns, &packets[i], 0);
+			if (answer_every && packets[i].sequence % answer_every == 0)
+				sendto(fd, &packets[i], sizeof(packets[i]), 0, (struct sockaddr *)&senders[i],
+				       messages[i].msg_hdr.msg_namelen);
 		}
 	} while (count == BATCH);
 }
@@ -83,9 +92,10 @@ int main(int argc, char **argv)
 	uint32_t dropped[2] = {0};
 	uint16_t port = 9000;
 	struct pollfd fds[2];
+	uint32_t answer_every = 0; /* never */
 	int option;
 
-	while ((option = getopt(argc, argv, "o:p:")) != -1) {
+	while ((option = getopt(argc, argv, "o:p:a:")) != -1) {
 		switch (option) {
 		case 'o':
 			output = optarg;
@@ -93,12 +103,15 @@ int main(int argc, char **argv)
 		case 'p':
 			port = strtoul(optarg, NULL, 10);
 			break;
+		case 'a':
+			answer_every = strtoul(optarg, NULL, 10);
+			break;
 		default:
 			return 2;
 		}
 	}
 	if (!output)
-		errx(2, "usage: traffic_receive -o LOG [-p PORT]");
+		errx(2, "usage: traffic_receive -o LOG [-p PORT] [-a EVERY]");
 	traffic_log_open(&log);
 	traffic_handle_signals();
 	fds[0] = (struct pollfd){.fd = open_socket(AF_INET, port), .events = POLLIN};
@@ -110,7 +123,7 @@ int main(int argc, char **argv)
 		if (events == 0 && traffic_ended)
 			break;
 		for (int i = 0; i < 2; i++)
-			drain_socket(fds[i].fd, &log, &dropped[i]);
+			drain_socket(fds[i].fd, &log, &dropped[i], answer_every);
 	}
 	log.head.missed_packets += dropped[0] + dropped[1];
 	traffic_log_write(&log, output);
