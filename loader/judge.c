@@ -49,11 +49,38 @@ static void unit_decide(const struct judge *judge, struct unit *unit, enum unit_
 		judge->changed(&change, judge->context);
 }
 
+/*
+ * A drain goes on whatever fails, but flows that are pinned to the tunnel leave it then. So to fail is no state here
+ * but a way to be draining, with a beginning and an end that are told like states.
+ */
+static void draining_decide(const struct judge *judge, struct model_tunnel *tunnel, enum unit_state before)
+{
+	const struct unit own = unit_left_in(&tunnel->unit), instance = unit_left_in(&tunnel->instance->unit);
+	const struct unit *out = unit_usable(&own) ? &instance : &own;
+	const struct unit *dead = out == &own ? &tunnel->unit : &tunnel->instance->unit;
+	const char *draining = unit_state_text(UNIT_DRAINING);
+	struct unit *unit = &tunnel->unit;
+	bool failed = unit->failing;
+
+	unit->failing = unit->state != UNIT_DRAINING || unit_usable(out) ? NULL : unit_cause(out);
+	if (before != UNIT_DRAINING || unit->state != UNIT_DRAINING || !unit->failing == !failed || !judge->changed)
+		return;
+	judge->changed(&(struct judge_change){.subject = JUDGE_TUNNEL,
+					      .name = unit->name,
+					      .connection = tunnel->connection->config->name,
+					      .instance = tunnel->instance->unit.name,
+					      .from = failed ? "failed" : draining,
+					      .to = failed ? draining : "failed",
+					      .reason = unit->failing ?: "",
+					      .dead = unit_is_dead(out) ? dead : NULL},
+		       judge->context);
+}
+
 static void tunnel_decide(const struct judge *judge, struct model_tunnel *tunnel, uint32_t best_tier)
 {
 	const struct unit *instance = &tunnel->instance->unit;
 	struct unit *unit = &tunnel->unit;
-	enum unit_state state = UNIT_DOWN;
+	enum unit_state state = UNIT_DOWN, before = unit->state;
 	const struct unit *dead = NULL;
 	const char *reason = "";
 
@@ -73,6 +100,7 @@ static void tunnel_decide(const struct judge *judge, struct model_tunnel *tunnel
 					  .connection = tunnel->connection->config->name,
 					  .instance = instance->name,
 					  .dead = dead});
+	draining_decide(judge, tunnel, before);
 }
 
 /* Are all its causes, and its instance's, those that are forgiven in panic? */

@@ -14,7 +14,8 @@
 
 enum judge_subject { JUDGE_TUNNEL, JUDGE_INSTANCE, JUDGE_CONNECTION };
 
-/* One change of state. from and to are the words that status shows; of a connection that is down, "panic" too. */
+/* One change of state. from and to are the words that status shows; of a connection that is down, "panic" too, of a
+ * tunnel that is draining, "failed". */
 struct judge_change {
 	enum judge_subject subject;
 	const char *name;

@@ -45,6 +45,14 @@ bool unit_usable(const struct unit *unit)
 	return !memcmp(&causes, &healthy, sizeof(healthy));
 }
 
+struct unit unit_left_in(const struct unit *unit)
+{
+	struct unit copy = *unit;
+
+	copy.facts.admin_out = 0;
+	return copy;
+}
+
 const char *unit_cause(const struct unit *unit)
 {
 	if (unit_is_dead(unit) && unit->probe_reason)
@@ -423,6 +431,7 @@ static void unit_inherit(struct unit *unit, const struct unit *older)
 	unit->failure = older->failure;
 	unit->state = older->state;
 	unit->reason = older->reason;
+	unit->failing = older->failing;
 	unit->since_ns = older->since_ns;
 }
 

@@ -51,6 +51,7 @@ struct unit {
 	bool silenced;		/* so, whatever comes in: drained by --now */
 	enum unit_state state;	/* decided */
 	const char *reason;	/* why it is not active: a static sentence, "" where there is nothing to say */
+	const char *failing;	/* decided, of a tunnel that is draining: the cause that it fails for; NULL: none */
 	uint64_t since_ns;	/* of the state, wall clock */
 };
 
@@ -155,6 +156,8 @@ const char *connection_state_text(enum connection_state state);
 
 /* Is it out for no cause, its instance's causes left aside? */
 bool unit_usable(const struct unit *unit);
+/* A copy with its administrative cause left aside. */
+struct unit unit_left_in(const struct unit *unit);
 /* Why it is out: the first of its causes, a static sentence; "" where there is none. */
 const char *unit_cause(const struct unit *unit);
 /* Is its probe's verdict what unit_cause() says? */

@@ -133,15 +133,6 @@ static __attribute__((format(printf, 3, 4))) void reset_fail_drained(struct rese
 /* --- progress ------------------------------------------------------------------------------------------------------
  */
 
-/* An instance or tunnel with its administrative cause left aside. */
-static struct unit unit_left_in(const struct unit *unit)
-{
-	struct unit copy = *unit;
-
-	copy.facts.admin_out = 0;
-	return copy;
-}
-
 /*
  * Why it cannot be put back yet; NULL: it can. What was usable before must be so again, and one tunnel at least, unless
  * all are drained on their own account.

@@ -180,6 +180,59 @@ static void test_judge__silence_makes_draining_drained(void **state)
 	assert_int_equal(hq0->unit.state, UNIT_DRAINED);
 }
 
+static void test_judge__failure_of_a_draining_tunnel_is_told(void **state)
+{
+	struct fixture *fixture = *state;
+	struct model_tunnel *hq0 = tunnel(fixture, "hq-0");
+	struct model_instance *in0 = instance(fixture, "in0");
+
+	hq0->unit.facts.admin_out = 1;
+	judge_tunnel(hq0);
+	settle(fixture);
+	fixture->told[0] = 0;
+	hq0->unit.facts.link_down = 1;
+	judge_tunnel(hq0);
+	settle(fixture);
+	assert_string_equal(fixture->told, "tunnel hq-0 failed; ");
+	assert_int_equal(hq0->unit.state, UNIT_DRAINING);
+	/* It is told once, and so is its end. */
+	judge_tunnel(hq0);
+	settle(fixture);
+	hq0->unit.facts.link_down = 0;
+	judge_tunnel(hq0);
+	settle(fixture);
+	assert_string_equal(fixture->told, "tunnel hq-0 failed; tunnel hq-0 draining; ");
+	/* A failure of its instance is one of its own. */
+	fixture->told[0] = 0;
+	fixture->instance_health[in0->index].probe_dead = 1;
+	judge_instance(fixture->model, in0);
+	settle(fixture);
+	assert_non_null(strstr(fixture->told, "tunnel hq-0 failed; "));
+	assert_non_null(strstr(fixture->dead, "in0 for hq-0; "));
+	/* Put back, it is down. */
+	fixture->told[0] = 0;
+	hq0->unit.facts.admin_out = 0;
+	judge_tunnel(hq0);
+	settle(fixture);
+	assert_string_equal(fixture->told, "tunnel hq-0 down; ");
+}
+
+static void test_judge__failure_of_a_drained_tunnel_moves_nothing_and_is_not_told(void **state)
+{
+	struct fixture *fixture = *state;
+	struct model_tunnel *hq0 = tunnel(fixture, "hq-0");
+
+	hq0->unit.facts.admin_out = 1;
+	hq0->unit.silent = true;
+	judge_tunnel(hq0);
+	settle(fixture);
+	fixture->told[0] = 0;
+	hq0->unit.facts.link_down = 1;
+	judge_tunnel(hq0);
+	settle(fixture);
+	assert_string_equal(fixture->told, "");
+}
+
 static void test_judge__slow_start_is_stored_and_is_no_cause(void **state)
 {
 	struct fixture *fixture = *state;
@@ -484,6 +537,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_judge__instance_drain_changes_one_byte, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_judge__silence_makes_draining_drained, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_judge__failure_of_a_draining_tunnel_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_judge__failure_of_a_drained_tunnel_moves_nothing_and_is_not_told,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_judge__slow_start_is_stored_and_is_no_cause, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_judge__one_cause_does_not_hide_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_judge__probe_byte_is_read_and_never_written, setup, teardown),
