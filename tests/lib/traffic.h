@@ -3,9 +3,9 @@
  * What the traffic_* programs share: the probe packet, and the log of packets that each of them leaves.
  *
  * traffic_send numbers and stamps packets of many flows; traffic_watch notes which tunnel each one came through;
- * traffic_receive notes when it arrived; traffic_report joins the three logs with the marks of a test's phases. All run
- * in one kernel, so CLOCK_MONOTONIC is one clock. A log is kept in memory and written when the program ends: a disk, or
- * a shared folder of a virtual machine, must not slow the measured path down. Functions end the program on failure.
+ * traffic_receive notes when it arrived; traffic_report and random_judge join the three logs. All run in one kernel, so
+ * CLOCK_MONOTONIC is one clock. A log is kept in memory and written when the program ends: a disk, or a shared folder
+ * of a virtual machine, must not slow the measured path down. Functions end the program on failure.
  */
 #ifndef TESTS_TRAFFIC_H
 #define TESTS_TRAFFIC_H
@@ -122,6 +122,20 @@ static inline void traffic_log_write(const struct traffic_log *log, const char *
 	if (fwrite(&log->head, sizeof(log->head), 1, file) != 1 ||
 	    fwrite(log->records, sizeof(*log->records), log->count, file) != log->count || fclose(file))
 		err(1, "%s", path);
+}
+
+static inline void traffic_log_read(struct traffic_log *log, const char *path)
+{
+	FILE *file = fopen(path, "r");
+
+	traffic_log_open(log);
+	if (!file)
+		err(1, "%s", path);
+	if (fread(&log->head, sizeof(log->head), 1, file) != 1 ||
+	    memcmp(log->head.magic, TRAFFIC_LOG_MAGIC, sizeof(log->head.magic)))
+		errx(1, "%s: no traffic log", path);
+	log->count = (uint32_t)fread(log->records, sizeof(*log->records), TRAFFIC_MAX_RECORDS, file);
+	fclose(file);
 }
 
 /* A tester's queue must never be what loses a packet; root may pass by rmem_max. */

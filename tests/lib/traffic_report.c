@@ -57,20 +57,6 @@ static struct phase phases[MAX_PHASES];
 static struct traffic_log sent, received, seen;
 static uint32_t phase_count;
 
-static void log_read(struct traffic_log *log, const char *path)
-{
-	FILE *file = fopen(path, "r");
-
-	traffic_log_open(log);
-	if (!file)
-		err(1, "%s", path);
-	if (fread(&log->head, sizeof(log->head), 1, file) != 1 ||
-	    memcmp(log->head.magic, TRAFFIC_LOG_MAGIC, sizeof(log->head.magic)))
-		errx(1, "%s: no traffic log", path);
-	log->count = fread(log->records, sizeof(*log->records), TRAFFIC_MAX_RECORDS, file);
-	fclose(file);
-}
-
 static void marks_read(const char *path)
 {
 	FILE *file = fopen(path, "r");
@@ -280,10 +266,10 @@ int main(int argc, char **argv)
 
 	if (argc != 5)
 		errx(2, "usage: traffic_report SENT RECEIVED TUNNELS|- MARKS");
-	log_read(&sent, argv[1]);
-	log_read(&received, argv[2]);
+	traffic_log_read(&sent, argv[1]);
+	traffic_log_read(&received, argv[2]);
 	if (strcmp(argv[3], "-"))
-		log_read(&seen, argv[3]);
+		traffic_log_read(&seen, argv[3]);
 	marks_read(argv[4]);
 	join_sent();
 	strangers = join_received();
