@@ -102,7 +102,7 @@ static __always_inline void flow_count(struct flow_pin *pin, const struct amount
 
 /*
  * how: FLOW_. amount: what is about to be sent; none where somebody only asks. A pin may outlive what it was made for:
- * its tunnel's index may be another connection's by now.
+ * its tunnel's index may be another connection's by now, or the flow's destination no longer be behind it.
  */
 __attribute__((noinline)) int flow_pinned(const struct flow *flow, __u32 number, __u32 how, const struct amount *amount,
 					  struct pinned *ret)
@@ -127,13 +127,15 @@ __attribute__((noinline)) int flow_pinned(const struct flow *flow, __u32 number,
 	tunnel = bpf_map_lookup_elem(&tunnels, &ordinal);
 	now_ns = bpf_ktime_get_ns();
 	silence_ns = flow_silence(pin, now_ns);
-	if (!tunnel || tunnel->connection != number || !flow_holds(pin, silence_ns, connection->idle_ns))
+	if (!tunnel || !flow_holds(pin, silence_ns, connection->idle_ns))
 		return 0;
 	ordinal = tunnel->ordinal;
 	asm volatile("" : "+r"(ordinal)); /* see choose_by_row() */
 	if (ordinal >= MAX_MEMBERS)
 		return 0;
 	member = &connection->member[ordinal];
+	if (member->tunnel != pin->tunnel)
+		return 0;
 	ret->fails = flow_fails(connection, member, silence_ns);
 	ret->ordinal = ordinal;
 	if (ret->fails == FLOW_PIN_HOLDS && amount->packets && !(how & FLOW_REVERSED) &&

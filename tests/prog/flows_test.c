@@ -275,8 +275,37 @@ static void test_flows__pin_to_a_tunnel_that_is_anothers_by_now_does_not_hold(vo
 	rig.tunnel_health[LAYER3].link_down = 1;
 	assert_int_equal(sent_by(&frame), ETHERNET);
 	rig.tunnel_health[LAYER3].link_down = 0;
-	rig.tunnels[ETHERNET].connection = WIDE;
+	rig.connections[HQ].member[ETHERNET].tunnel = WIDE_TUNNEL;
 	assert_int_equal(sent_by(&frame), LAYER3);
+	rig.connections[HQ].member[ETHERNET].tunnel = ETHERNET;
+}
+
+/* A destination that is not behind all tunnels: its connection is a copy (loader/subsets.h), its pins hold all the
+ * same. */
+static void test_flows__pins_hold_in_a_copy_with_fewer_tunnels(void **state)
+{
+	const struct connection rowless = rig.connections[ROWLESS];
+	struct frame frame = frame_to(LAYER3);
+	struct flow_key key = key_of_frame(&frame);
+	struct flow_pin pin;
+
+	(void)state;
+	rig.connections[ROWLESS] = rig.connections[HQ];
+	rig.connections[ROWLESS].member[LAYER3].tunnel = RIG_TUNNELS - 1;
+	rig.tunnel_health[RIG_TUNNELS - 1].device_missing = 1;
+	assert_int_equal(sent_by(&frame), LAYER3);
+	rig_prefix("192.168.0.0", 16, ROWLESS);
+	assert_int_equal(sent_by(&frame), ETHERNET); /* its pin is to the tunnel that is missing */
+	assert_int_equal(sent_by(&frame), ETHERNET);
+	assert_true(pin_read(&key, &pin));
+	assert_int_equal(pin.tunnel, ETHERNET);
+	assert_int_equal(pin.tx_packets, 2);
+	rig_prefix("192.168.0.0", 16, HQ);
+	assert_int_equal(sent_by(&frame), ETHERNET); /* it is the whole connection's, too */
+	assert_true(pin_read(&key, &pin));
+	assert_int_equal(pin.tx_packets, 3);
+	rig.tunnel_health[RIG_TUNNELS - 1].device_missing = 0;
+	rig.connections[ROWLESS] = rowless;
 }
 
 /* --- TCP -----------------------------------------------------------------------------------------------------------
@@ -751,6 +780,7 @@ int main(void)
 		STICKY(who_is_moved_is_marked),
 		STICKY(who_asks_marks_nothing),
 		SYMMETRIC(what_comes_in_is_a_mark),
+		STICKY(pins_hold_in_a_copy_with_fewer_tunnels),
 		STICKY(rst_forgets_at_once),
 		STICKY(fin_both_ways_forgets_shortly_after),
 		STICKY(icmp_error_goes_with_the_flow_that_it_quotes),
