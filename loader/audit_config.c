@@ -111,7 +111,7 @@ static bool has_family(const struct config_connection *connection, bool ipv4)
 	for (size_t p = 0; p < connection->remote_count; p++)
 		if (connection->remote[p].is_ipv4 == ipv4)
 			return true;
-	return false;
+	return connection->routed; /* it may get one */
 }
 
 /* The kernel routes by next hops of the packet's own family; path: fast needs their MAC address alone. */

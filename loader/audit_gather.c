@@ -14,6 +14,7 @@
 
 #include "netfilter.h"
 #include "nl.h"
+#include "routes_hops.h"
 #include "routes_message.h"
 #include "sa_set.h"
 
@@ -221,14 +222,14 @@ struct answer {
 	size_t inside, past; /* next hops: by devices of its tunnels, and by others */
 };
 
-static void look_at_device(int ifindex, void *context)
+static void look_at_hop(const struct route_hop *hop, void *context)
 {
 	struct answer *answer = context;
 	const struct config_connection *connection = &answer->gather->config->connections[answer->connection];
 	const struct audit_tunnel *tunnels = &answer->gather->facts.tunnels[answer->gather->firsts[answer->connection]];
 
 	for (size_t t = 0; t < connection->tunnel_count; t++)
-		if (tunnels[t].link.ifindex == ifindex) {
+		if (tunnels[t].link.ifindex == hop->ifindex) {
 			answer->inside++;
 			return;
 		}
@@ -238,7 +239,7 @@ static void look_at_device(int ifindex, void *context)
 static void look_at_answer(const struct nlmsghdr *message, void *context)
 {
 	if (message->nlmsg_type == RTM_NEWROUTE)
-		routes_message_devices(message, look_at_device, context);
+		routes_hops_each(message, look_at_hop, context);
 }
 
 /*

@@ -378,11 +378,31 @@ static void prefix_read(struct config_reader *reader, const yaml_node_t *node, v
 	config_reader_claim(reader, &reader->prefixes, node, config_address_text(prefix, text));
 }
 
+/* One word instead of a list. */
+static void remote_word(struct config_reader *reader, const yaml_node_t *node, struct config_connection *connection)
+{
+	const char *word = (const char *)node->data.scalar.value;
+
+	if (strcmp(word, "routes"))
+		config_reader_fault(
+			reader, node,
+			"'%.40s' is no list of prefixes; for those that the kernel routes into its tunnels, "
+			"by BGP or otherwise, write routes",
+			word);
+	else
+		connection->routed = reader->config->routed = true;
+}
+
 static void connection_remote(struct config_reader *reader, const yaml_node_t *node, void *target)
 {
 	struct config_connection *connection = target;
-	size_t count = config_reader_items(reader, node, MAX_PREFIXES);
+	size_t count;
 
+	if (node->type == YAML_SCALAR_NODE) {
+		remote_word(reader, node, connection);
+		return;
+	}
+	count = config_reader_items(reader, node, MAX_PREFIXES);
 	if (node->type == YAML_SEQUENCE_NODE && !count)
 		config_reader_fault(reader, node, "lists no prefix; it needs one at least");
 	connection->remote = calloc(count + 1, sizeof(*connection->remote));

@@ -74,8 +74,9 @@ struct config_tunnel {
 
 struct config_connection {
 	char name[NAME_BYTES];
+	bool routed;		       /* `remote: routes`: its prefixes are what the kernel routes into its tunnels */
 	struct config_address *remote; /* sorted; owned by the config */
-	size_t remote_count;	       /* 1.. */
+	size_t remote_count;	       /* 1..; 0 of a routed one */
 	struct config_tunnel *tunnels; /* in the file's order: the index is the member's ordinal; owned by the config */
 	size_t tunnel_count;	       /* 1..MAX_MEMBERS */
 	enum affinity affinity;
@@ -101,6 +102,7 @@ struct config {
 	size_t instance_count; /* 1..MAX_INSTANCES */
 	struct config_connection *connections;
 	size_t connection_count; /* 0..MAX_CONNECTIONS */
+	bool routed;		 /* some connection is */
 	size_t tunnel_count;	 /* over all connections, at most MAX_TUNNELS */
 };
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "subsets.h"
+
 void config_check_reference(struct config_reader *reader, const yaml_node_t *node, struct config_tunnel *tunnel,
 			    const char *instance)
 {
@@ -165,7 +167,7 @@ static void probes_check(struct config_reader *reader)
 static void totals_check(struct config_reader *reader)
 {
 	struct config *config = reader->config;
-	size_t prefixes = 0, remote = 0;
+	size_t prefixes = 0, remote = 0, tunnels_most = config->routed ? SUBSETS_NO_TUNNEL : MAX_TUNNELS;
 
 	for (size_t c = 0; c < config->connection_count; c++) {
 		config->tunnel_count += config->connections[c].tunnel_count;
@@ -176,9 +178,9 @@ static void totals_check(struct config_reader *reader)
 	if (prefixes > MAX_PREFIXES)
 		config_faults_add(reader->faults, 0, 0, "connections: %zu prefixes in all; %d is the most", prefixes,
 				  MAX_PREFIXES);
-	if (config->tunnel_count > MAX_TUNNELS)
-		config_faults_add(reader->faults, 0, 0, "connections: %zu tunnels in all; %d is the most",
-				  config->tunnel_count, MAX_TUNNELS);
+	if (config->tunnel_count > tunnels_most)
+		config_faults_add(reader->faults, 0, 0, "connections: %zu tunnels in all; %zu is the most",
+				  config->tunnel_count, tunnels_most);
 	if (config->path == PATH_STACK && config->tunnel_count + remote > MAX_STACK_TUNNELS)
 		config_faults_add(reader->faults, 0, 0,
 				  "gateway.path: stack takes up to %d tunnels, for the kernel tries its rules one by "

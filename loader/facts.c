@@ -335,7 +335,7 @@ static bool is_configured(const struct model *model, const struct config_address
 	return false;
 }
 
-static struct config_address network_of(const struct own_address *own)
+struct config_address facts_own_network(const struct own_address *own)
 {
 	struct config_address network = own->address;
 
@@ -345,13 +345,27 @@ static struct config_address network_of(const struct own_address *own)
 	return network;
 }
 
+static int compare_own(const struct own_address *own, void *context)
+{
+	const struct config_address *prefix = context;
+	struct config_address network = facts_own_network(own);
+
+	return (prefix->length == 128 && address_equal(&own->address, prefix)) ||
+	       (prefix->length == network.length && address_equal(&network, prefix));
+}
+
+bool facts_is_own_prefix(const struct steerd *steerd, const struct config_address *prefix)
+{
+	return addresses_each(steerd->addresses, compare_own, (void *)prefix);
+}
+
 static int count_network(const struct own_address *own, void *context)
 {
 	struct {
 		struct config_address network;
 		unsigned count;
 	} *wanted = context;
-	struct config_address network = network_of(own);
+	struct config_address network = facts_own_network(own);
 
 	wanted->count += network.length == wanted->network.length && address_equal(&network, &wanted->network);
 	return 0;
@@ -369,7 +383,7 @@ void facts_own_address(struct steerd *steerd, const struct model *model, struct 
 	struct {
 		struct config_address network;
 		unsigned count;
-	} wanted = {.network = network_of(own)};
+	} wanted = {.network = facts_own_network(own)};
 	bool link_local = address.byte[0] == 0xfe && (address.byte[1] & 0xc0) == 0x80;
 
 	if (link_local)

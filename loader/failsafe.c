@@ -172,6 +172,9 @@ void failsafe_apply(struct steerd *steerd)
 			.egress_count = egresses_of(connection, egresses),
 		};
 
+		/* Its fail-safe routes are those that it follows. */
+		if (connection->config->routed)
+			continue;
 		err = routes_apply(steerd->routes, &set) ?: err;
 	}
 	failsafe_marks(steerd);

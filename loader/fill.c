@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "prefix_index.h"
 #include "rows.h"
 
 struct profile {
@@ -151,30 +152,40 @@ static int fill_families_apart(const struct model *model, struct datapath *datap
 	const struct config_address all_ipv4 = {
 		.byte = {[10] = 0xff, [11] = 0xff}, .length = IPV4_MAPPED_BITS, .is_ipv4 = true};
 
-	for (size_t c = 0; c < model->config->connection_count; c++)
-		for (size_t p = 0; p < model->config->connections[c].remote_count; p++)
-			if (holds_ipv4(&model->config->connections[c].remote[p]))
-				return datapath_set_prefix(datapath, &all_ipv4, NO_PREFIX);
-	return 0;
+	bool wanted = model->config->routed; /* a default route may come any time */
+
+	for (size_t c = 0; c < model->config->connection_count && !wanted; c++)
+		for (size_t p = 0; p < model->config->connections[c].remote_count && !wanted; p++)
+			wanted = holds_ipv4(&model->config->connections[c].remote[p]);
+	return wanted ? datapath_set_prefix(datapath, &all_ipv4, NO_PREFIX) : 0;
 }
 
 /*
  * Not for one receiver, or never off its link, neighbour discovery among it: the kernel's, even where a connection's
  * prefix covers it. Multicast has a MAC address of its own, but not from every bridge and access point (RFC 6085).
  */
+static const struct config_address link_scope[] = {
+	{.byte = {0xfe, 0x80}, .length = 10},
+	{.byte = {0xff}, .length = 8},
+	{.byte = {[10] = 0xff, 0xff, 224}, .length = IPV4_MAPPED_BITS + 4, .is_ipv4 = true},
+	{.byte = {[10] = 0xff, 0xff, 255, 255, 255, 255}, .length = IPV4_MAPPED_BITS + 32, .is_ipv4 = true},
+};
+
 static int fill_link_scope(struct datapath *datapath)
 {
-	static const struct config_address link_scope[] = {
-		{.byte = {0xfe, 0x80}, .length = 10},
-		{.byte = {0xff}, .length = 8},
-		{.byte = {[10] = 0xff, 0xff, 224}, .length = IPV4_MAPPED_BITS + 4, .is_ipv4 = true},
-		{.byte = {[10] = 0xff, 0xff, 255, 255, 255, 255}, .length = IPV4_MAPPED_BITS + 32, .is_ipv4 = true},
-	};
 	int err = 0;
 
 	for (size_t i = 0; i < sizeof(link_scope) / sizeof(*link_scope) && !err; i++)
 		err = datapath_set_prefix(datapath, &link_scope[i], NO_CONNECTION);
 	return err;
+}
+
+bool fill_is_link_scope(const struct config_address *prefix)
+{
+	for (size_t i = 0; i < sizeof(link_scope) / sizeof(*link_scope); i++)
+		if (prefix_holds(&link_scope[i], prefix))
+			return true;
+	return false;
 }
 
 static int fill_prefixes(const struct model_connection *connection, struct datapath *datapath)

@@ -25,4 +25,7 @@ void fill_plan_free(struct fill_plan *plan);
  * -errno. */
 int fill(const struct model *model, const struct fill_plan *plan, struct datapath *datapath);
 
+/* Is it within what fill() gave to the kernel, whatever routes say? */
+bool fill_is_link_scope(const struct config_address *prefix);
+
 #endif

@@ -14,6 +14,7 @@
 #include "fill.h"
 #include "log.h"
 #include "steerd.h"
+#include "subsets.h"
 
 struct build {
 	struct steerd *steerd;
@@ -69,7 +70,7 @@ static int datapath_build(struct build *build)
 		.hash_seed = config->hash_seed,
 		.path_stack = config->path == PATH_STACK,
 		.keeps_routes = build->steerd->routes != NULL,
-		.connections = (uint32_t)config->connection_count,
+		.connections = (uint32_t)config->connection_count + (config->routed ? SUBSETS_MAX : 0),
 		.tunnels = build->model->tunnel_indexes,
 	};
 
@@ -91,7 +92,7 @@ static int datapath_build(struct build *build)
 	facts_gather(build->steerd, build->model);
 	devices_fill(build);
 	addresses_each(build->steerd->addresses, own_address_fill, build);
-	return 0;
+	return config->routed ? routed_fill(build->steerd, build->model, build->datapath) : 0;
 }
 
 static bool name_held(char (*before)[NAME_BYTES], uint32_t before_count, uint32_t index, const char *name)
@@ -175,6 +176,7 @@ static void build_undo(struct build *build)
 {
 	if (build->model && build->shares_config)
 		build->model->config = NULL;
+	routed_undo(build->steerd);
 	datapath_close(build->datapath);
 	model_free(build->model);
 	failsafe_release(build->steerd);
@@ -215,6 +217,7 @@ static void swap(struct build *build)
 	if (err)
 		log_error("the maps cannot be pinned: %s; all works, but the next start finds none of them",
 			  strerror(-err));
+	routed_swap(steerd);
 	sessions_apply(steerd, old_datapath);
 	upgrade_say(steerd);
 	datapath_close(old_datapath);
@@ -247,7 +250,8 @@ int generation_replace(struct steerd *steerd, struct config_faults *faults, char
 	error[0] = 0;
 	if (err)
 		return err;
-	err = name_keeps(steerd, config, error, error_size) ?: failsafe_prepare(steerd, config, error, error_size);
+	err = name_keeps(steerd, config, error, error_size) ?: failsafe_prepare(steerd, config, error, error_size) ?:
+	      routed_prepare(steerd, config, error, error_size);
 	if (err) {
 		config_free(config);
 		return err;

@@ -267,25 +267,36 @@ void judge_settle(const struct judge *judge, struct model *model)
 	gateway_decide(model);
 }
 
+/* Does this connection, through these tunnels, lose what it can use? */
+static bool is_cut(const struct model_connection *connection, uint64_t tunnels, const struct model_instance *instance,
+		   const struct model_tunnel *tunnel)
+{
+	bool touched = false, left = false;
+
+	for (size_t t = 0; t < connection->config->tunnel_count; t++) {
+		const struct model_tunnel *member = &connection->tunnels[t];
+
+		if (!(tunnels >> t & 1) || !model_tunnel_usable(member))
+			continue;
+		if (member == tunnel || member->instance == instance)
+			touched = true;
+		else
+			left = true;
+	}
+	return touched && !left;
+}
+
 const struct model_connection *judge_cut_by(const struct model *model, const struct model_instance *instance,
 					    const struct model_tunnel *tunnel)
 {
 	for (size_t c = 0; c < model->config->connection_count; c++) {
 		const struct model_connection *connection = &model->connections[c];
-		bool touched = false, left = false;
 
-		for (size_t t = 0; t < connection->config->tunnel_count; t++) {
-			const struct model_tunnel *member = &connection->tunnels[t];
-
-			if (!model_tunnel_usable(member))
-				continue;
-			if (member == tunnel || member->instance == instance)
-				touched = true;
-			else
-				left = true;
-		}
-		if (touched && !left)
+		if (is_cut(connection, ~0ull, instance, tunnel))
 			return connection;
+		for (const struct model_subset *subset = connection->subsets; subset; subset = subset->next)
+			if (subset->prefixes && is_cut(connection, subset->tunnels, instance, tunnel))
+				return connection;
 	}
 	return NULL;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "subsets.h"
 
 struct model_names {
 	struct hsearch_data instances, tunnels, devices, connections;
@@ -303,7 +304,8 @@ static int tunnels_create(struct model *model, const struct model_indexes *befor
 	for (size_t c = 0; c < config->connection_count; c++)
 		for (size_t t = 0; t < config->connections[c].tunnel_count; t++)
 			name[n++] = config->connections[c].tunnels[t].name;
-	err = indexes_assign(name, n, before->tunnel, before->tunnel_count, MAX_TUNNELS, index);
+	err = indexes_assign(name, n, before->tunnel, before->tunnel_count,
+			     config->routed ? SUBSETS_NO_TUNNEL : MAX_TUNNELS, index);
 	if (err)
 		goto out;
 	n = 0;
@@ -364,6 +366,7 @@ void model_free(struct model *model)
 	free(model->instances);
 	free(model->connections);
 	free(model->tunnels);
+	free(model->subsets);
 	config_free(model->config);
 	free(model);
 }

@@ -84,6 +84,16 @@ struct model_tunnel {
 	uint64_t last_rx_ns;	   /* monotonic: when the sample last saw rx_packets move */
 };
 
+/* A connection through some of its tunnels only: subsets.h. */
+struct model_subset {
+	struct model_connection *connection;
+	uint64_t tunnels;	   /* bit by ordinal */
+	uint32_t index;		   /* in the map `connections` */
+	struct connection *value;  /* its place there */
+	uint32_t prefixes;	   /* that lead through it now */
+	struct model_subset *next; /* of the same connection */
+};
+
 struct model_connection {
 	const struct config_connection *config;
 	uint32_t index;		      /* in the map `connections` */
@@ -92,7 +102,10 @@ struct model_connection {
 	enum connection_state state;  /* decided */
 	const char *panic; /* decided: down, and why packets go into tunnels that are out all the same; else NULL */
 	uint64_t since_ns;
-	bool unsettled; /* facts of its tunnels changed since it was decided */
+	uint32_t prefixes;	      /* of a routed one: that lead to it now, through all of its tunnels or some */
+	uint32_t partial;	      /* of these: through some */
+	struct model_subset *subsets; /* those that were needed so far */
+	bool unsettled;		      /* facts of its tunnels changed since it was decided */
 };
 
 struct model {
@@ -102,8 +115,10 @@ struct model {
 	struct model_connection *connections;
 	struct model_tunnel *tunnels; /* config->tunnel_count, by connection */
 	uint32_t tunnel_indexes;      /* highest tunnel index in use + 1 */
-	enum connection_state state;  /* the worst connection's */
-	struct model_names *names;    /* lookup tables */
+	struct model_subset *subsets; /* of all connections; NULL before the first */
+	size_t subset_count;
+	enum connection_state state; /* the worst connection's */
+	struct model_names *names;   /* lookup tables */
 };
 
 /* Who held which index before: so that names keep theirs. Index -> name; empty string where free. */

@@ -137,8 +137,9 @@ static int run_dumps(struct nl_watch *watch)
 	watch->ops->begin(watch->context);
 	for (build = watch->ops->dumps; *build; build++) {
 		result = run_dump(watch, *build);
-		/* A table of a family that this kernel has not got, as with ipv6.disable=1, is empty. */
-		if (result < 0 && result != -EAFNOSUPPORT && result != -EOPNOTSUPP)
+		/* A table of a family that this kernel has not got, as with ipv6.disable=1, is empty; so is one that
+		 * nothing was ever put into. */
+		if (result < 0 && result != -EAFNOSUPPORT && result != -EOPNOTSUPP && result != -ENOENT)
 			return result;
 	}
 	if (watch->disturbed)

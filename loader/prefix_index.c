@@ -90,6 +90,16 @@ static size_t find_place(const struct prefix_index *index, const struct config_a
 	return from;
 }
 
+const struct prefix_entry *prefix_index_holder(const struct prefix_index *index, const struct config_address *prefix)
+{
+	size_t place = find_place(index, prefix), holder;
+
+	if (place < index->count && compare(&index->entry[place].prefix, prefix) == 0)
+		return &index->entry[place];
+	holder = place ? holder_from(index, place - 1, prefix) : PREFIX_NO_PARENT;
+	return holder != PREFIX_NO_PARENT ? &index->entry[holder] : NULL;
+}
+
 void prefix_index_sharing(const struct prefix_index *index, const struct config_address *network, prefix_each_fn *each,
 			  void *context)
 {

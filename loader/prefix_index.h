@@ -31,6 +31,9 @@ void prefix_index_free(struct prefix_index *index);
 /* Has the outer one every address of the inner one? */
 bool prefix_holds(const struct config_address *outer, const struct config_address *inner);
 
+/* The longest prefix that holds this one, itself included; NULL: there is none. */
+const struct prefix_entry *prefix_index_holder(const struct prefix_index *index, const struct config_address *prefix);
+
 typedef void prefix_each_fn(const struct prefix_entry *entry, void *context);
 
 /* Calls each() for every prefix that has an address in common with the network, whose host bits are zero. */

@@ -91,13 +91,17 @@ static json_t *connection_json(const struct steerd *steerd, const struct model_c
 	json_t *tunnels = json_array(),
 	       *reason = connection->panic ? json_sprintf("panic: %s", connection->panic) : json_string("");
 
+	json_t *json;
+
 	for (size_t t = 0; t < connection->config->tunnel_count; t++)
 		if (!only || only == &connection->tunnels[t])
 			json_array_append_new(tunnels, tunnel_json(steerd, &connection->tunnels[t]));
-	return json_pack("{s:s, s:s, s:b, s:o, s:s, s:o, s:o}", "name", connection->config->name, "state",
+	json = json_pack("{s:s, s:s, s:b, s:o, s:s, s:o, s:o}", "name", connection->config->name, "state",
 			 connection_state_text(connection->state), "panic", connection->panic != NULL, "reason", reason,
 			 "affinity", config_affinity_text(connection->config->affinity), "since",
 			 time_json(connection->since_ns), "tunnels", tunnels);
+	json_object_update_new(json, routed_json(connection));
+	return json;
 }
 
 static json_t *nics_json(const struct steerd *steerd)
@@ -158,6 +162,7 @@ static json_t *warnings_json(const struct steerd *steerd, const char *name)
 	json_t *warnings = audit_watch_warnings(steerd, name);
 
 	drain_hook_warn(steerd, name, warnings);
+	routed_warn(steerd, name, warnings);
 	return warnings;
 }
 

@@ -87,8 +87,11 @@ int routes_message_parse_route(const struct nlmsghdr *message, struct route_mess
 	parse.route.key.table = header->rtm_table;
 	nl_attrs(message, sizeof(*header), parse_route_attribute, &parse);
 	parse.route.key.prefix.length = header->rtm_dst_len + (parse.family == AF_INET ? IPV4_LENGTH : 0);
+	parse.route.protocol = header->rtm_protocol;
 	parse.route.ours = header->rtm_protocol == ROUTES_PROTOCOL;
 	parse.route.unreachable = header->rtm_type == RTN_UNREACHABLE;
+	parse.route.unicast = header->rtm_type == RTN_UNICAST;
+	parse.route.special = header->rtm_tos || header->rtm_src_len || header->rtm_flags & RTM_F_CLONED;
 	*ret_route = parse.route;
 	return 0;
 }
@@ -122,49 +125,6 @@ void routes_message_put_question(struct nlmsghdr *header, const struct config_ad
 	body->rtm_dst_len = address->is_ipv4 ? 32 : 128;
 	body->rtm_flags = RTM_F_FIB_MATCH;
 	put_address(header, RTA_DST, address);
-}
-
-struct parse_devices {
-	routes_message_device_fn *each;
-	void *context;
-};
-
-static void parse_multipath(const struct nlattr *attribute, const struct parse_devices *parse)
-{
-	const uint8_t *at = mnl_attr_get_payload(attribute);
-	size_t left = mnl_attr_get_payload_len(attribute);
-	struct rtnexthop hop;
-	size_t bytes;
-
-	while (left >= sizeof(hop)) {
-		memcpy(&hop, at, sizeof(hop));
-		if (hop.rtnh_len < sizeof(hop) || hop.rtnh_len > left)
-			return;
-		parse->each(hop.rtnh_ifindex, parse->context);
-		bytes = MNL_ALIGN(hop.rtnh_len);
-		if (bytes >= left)
-			return;
-		at += bytes;
-		left -= bytes;
-	}
-}
-
-static int parse_devices_attribute(const struct nlattr *attribute, void *data)
-{
-	const struct parse_devices *parse = data;
-
-	if (mnl_attr_get_type(attribute) == RTA_OIF && nl_attr_fits(attribute, sizeof(uint32_t)))
-		parse->each((int)mnl_attr_get_u32(attribute), parse->context);
-	if (mnl_attr_get_type(attribute) == RTA_MULTIPATH)
-		parse_multipath(attribute, parse);
-	return MNL_CB_OK;
-}
-
-int routes_message_devices(const struct nlmsghdr *message, routes_message_device_fn *each, void *context)
-{
-	struct parse_devices parse = {.each = each, .context = context};
-
-	return nl_attrs(message, sizeof(struct rtmsg), parse_devices_attribute, &parse);
 }
 
 struct parse_nexthop {

@@ -2,8 +2,8 @@
 /*
  * Routes, nexthop objects and rules as rtnetlink messages, both ways. Pure.
  *
- * Called by routes_sync.c (requests), routes_watch.c (what the kernel says), audit_gather.c (questions), by tests and
- * by the fuzzer.
+ * Called by routes_sync.c (requests), routes_watch.c and fib.c (what the kernel says), audit_gather.c (questions), by
+ * tests and by the fuzzer.
  */
 #ifndef LOADER_ROUTES_MESSAGE_H
 #define LOADER_ROUTES_MESSAGE_H
@@ -24,8 +24,11 @@ struct route_key {
 
 struct route_message {
 	struct route_key key;
-	bool ours; /* ROUTES_PROTOCOL */
+	uint8_t protocol; /* rtm_protocol */
+	bool ours;	  /* ROUTES_PROTOCOL */
 	bool unreachable;
+	bool unicast;	     /* it leads somewhere */
+	bool special;	     /* of one TOS or source only, or a copy that the kernel keeps for itself */
 	uint32_t nexthop_id; /* 0: the route names its device itself */
 };
 
@@ -62,12 +65,9 @@ int routes_message_parse_rule(const struct nlmsghdr *message, struct rule_messag
 
 /*
  * Asks which route the kernel takes to an address, for the box's own packets (RTM_GETROUTE, all next hops). The answer
- * is an error where there is none. routes_message_devices() calls each() for the device of every next hop of it;
- * returns 0 or -EBADMSG.
+ * is an error where there is none.
  */
-typedef void routes_message_device_fn(int ifindex, void *context);
 void routes_message_put_question(struct nlmsghdr *header, const struct config_address *address);
-int routes_message_devices(const struct nlmsghdr *message, routes_message_device_fn *each, void *context);
 
 /* Payloads behind a header that has its type already: RTM_NEW* or RTM_DEL*. */
 void routes_message_put_route(struct nlmsghdr *header, const struct route_message *route);

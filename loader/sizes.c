@@ -21,6 +21,8 @@ void sizes_connection(struct model_connection *connection)
 			smallest = mtu_bytes;
 	}
 	__atomic_store_n(&connection->value->mtu_bytes, smallest, __ATOMIC_RELAXED);
+	for (struct model_subset *subset = connection->subsets; subset; subset = subset->next)
+		__atomic_store_n(&subset->value->mtu_bytes, smallest, __ATOMIC_RELAXED);
 }
 
 void sizes_instance(struct model *model, const struct model_instance *instance)

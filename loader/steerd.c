@@ -160,6 +160,7 @@ static void on_link_changed(const struct link *link, void *context)
 	if (!steerd->model)
 		return;
 	facts_link_changed(steerd, link);
+	routed_link_changed(steerd);
 	hooks_link_changed(steerd, link);
 	audit_watch_changed(steerd);
 }
@@ -171,6 +172,7 @@ static void on_link_removed(const struct link *link, void *context)
 	if (!steerd->model)
 		return;
 	facts_link_removed(steerd, link);
+	routed_link_changed(steerd);
 	hooks_link_removed(steerd, link);
 	audit_watch_changed(steerd);
 }
@@ -184,6 +186,7 @@ static void on_address_changed(const struct own_address *address, bool present, 
 	if (!steerd->model)
 		return;
 	facts_own_address(steerd, steerd->model, steerd->datapath, address, present);
+	routed_own_address(steerd, address);
 	hooks_address_changed(steerd);
 	sessions_follow(steerd, address->ifindex);
 	audit_watch_changed(steerd);
@@ -352,6 +355,7 @@ void steerd_stop(struct steerd *steerd)
 	sender_close(steerd->sender);
 	session_events_close(steerd->session_events);
 	free(steerd->sessions);
+	routed_close(steerd);
 	routes_close(steerd->routes);
 	sas_close(steerd->sas);
 	neighbours_close(steerd->neighbours);

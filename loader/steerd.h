@@ -62,6 +62,7 @@ struct steerd {
 	struct neighbours *neighbours;
 	struct sas *sas;       /* NULL: this kernel has no XFRM netlink */
 	struct routes *routes; /* NULL: install-routes is off and path is fast */
+	struct routed *routed; /* routed.c: NULL unless a connection follows the kernel's routes */
 	struct sessions *sessions;
 	struct sender *sender;		       /* NULL: nothing was ever probed */
 	struct session_events *session_events; /* NULL before the first generation */
@@ -147,6 +148,28 @@ void facts_sas_held(struct steerd *steerd, uint64_t now_ns);
 void facts_gather(struct steerd *steerd, struct model *model);
 void facts_own_address(struct steerd *steerd, const struct model *model, struct datapath *datapath,
 		       const struct own_address *address, bool present);
+
+/* Is it an address of the box, or a network that it is on? */
+bool facts_is_own_prefix(const struct steerd *steerd, const struct config_address *prefix);
+/* The network of an address, without its host bits. */
+struct config_address facts_own_network(const struct own_address *own);
+
+/* routed.c: connections whose prefixes the kernel's routes tell (`remote: routes`). */
+/* Opens the table before a configuration that follows it is built. Returns 0, or -errno and one line of error. */
+int routed_prepare(struct steerd *steerd, const struct config *config, char *error, size_t error_size);
+/* Fills a generation that does not run yet, after all else is in it; then it runs, or it never will. */
+int routed_fill(struct steerd *steerd, struct model *model, struct datapath *datapath);
+void routed_swap(struct steerd *steerd);
+void routed_undo(struct steerd *steerd);
+void routed_close(struct steerd *steerd);
+/* A device came, went, or is another one under its name. */
+void routed_link_changed(struct steerd *steerd);
+/* facts_own_address() has written or removed it. */
+void routed_own_address(struct steerd *steerd, const struct own_address *own);
+/* Members of a routed connection in status; NULL of others. */
+json_t *routed_json(const struct model_connection *connection);
+/* What is left to the kernel, and should not be. name NULL: all; else nothing. */
+void routed_warn(const struct steerd *steerd, const char *name, json_t *warnings);
 
 /* sessions.c */
 /* Sessions as the generation wants them that was just attached and pinned. Judges all. before: the one that forwarded

@@ -11,6 +11,7 @@
 
 #include "slow_start.h"
 #include "steerd.h"
+#include "subsets.h"
 
 #define FRAME_TTL	64
 #define TRANSPORT_BYTES 20
@@ -146,8 +147,9 @@ static const char *pass_text(uint32_t reason)
 	return reason < PASS_REASON_COUNT ? text[reason] : "unknown";
 }
 
-/* The candidates of the row that rank before the answer, and why each was passed over. */
-static json_t *skipped_json(const struct steerd *steerd, const struct model_connection *connection,
+/* The candidates of the row that rank before the answer, and why each was passed over. tunnels: where the destination's
+ * route leads. */
+static json_t *skipped_json(const struct steerd *steerd, const struct model_connection *connection, uint64_t tunnels,
 			    const struct where_answer *answer)
 {
 	json_t *skipped = json_array();
@@ -161,10 +163,12 @@ static json_t *skipped_json(const struct steerd *steerd, const struct model_conn
 	     i++) {
 		struct model_tunnel *tunnel = &connection->tunnels[row.candidate[i]];
 		struct drain_target target = {.tunnel = tunnel, .unit = &tunnel->unit};
+		bool routed = tunnels >> row.candidate[i] & 1;
 		char reason[DRAIN_REASON_BYTES];
 
 		json_array_append_new(skipped, json_pack("{s:s, s:s}", "tunnel", tunnel->unit.name, "reason",
-							 drain_reason(steerd->model, &target, reason)));
+							 routed ? drain_reason(steerd->model, &target, reason)
+								: "the route to the destination does not name it"));
 	}
 	return skipped;
 }
@@ -188,8 +192,8 @@ static json_t *answer_json(const struct steerd *steerd, const struct where_answe
 	const struct model *model = steerd->model;
 	const struct model_tunnel *tunnel =
 		answer->verdict == WHERE_TUNNEL ? model_tunnel_by_index(model, answer->detail) : NULL;
-	const struct model_connection *connection =
-		answer->connection < model->config->connection_count ? &model->connections[answer->connection] : NULL;
+	uint64_t tunnels = 0;
+	const struct model_connection *connection = subsets_owner(model, answer->connection, &tunnels);
 	json_t *json = json_pack("{s:I, s:s*}", "flow_hash", (json_int_t)answer->flow_hash, "connection",
 				 connection ? connection->config->name : NULL);
 
@@ -203,7 +207,7 @@ static json_t *answer_json(const struct steerd *steerd, const struct where_answe
 					(int)(answer->rank & WHERE_RANK), "panic", (answer->rank & WHERE_PANIC) != 0,
 					"pinned", (answer->rank & WHERE_PINNED) != 0,
 					"reason", tunnel_reason(tunnel, answer->rank), "skipped",
-					skipped_json(steerd, tunnel->connection, answer)));
+					skipped_json(steerd, tunnel->connection, tunnels, answer)));
 		return json;
 	}
 	json_object_set_new(json, "verdict", json_string(answer->verdict == WHERE_DROP ? "drop" : "pass"));

@@ -2,7 +2,8 @@
 /*
  * Maps `connections` and `rows`: a connection's members, and which of them a flow ranks first. Both BPF_MAP_TYPE_ARRAY,
  * sized by the configuration and mapped into aa-steerd. Writer: aa-steerd, before the generation that they belong to is
- * attached; later mtu_bytes alone changes, as links do.
+ * attached; later mtu_bytes changes, as links do, and copies are added that nothing led to before: connections through
+ * some of their tunnels only, whose other members name a tunnel that is always out.
  *
  * A member's ordinal is its place in the configuration, so two gateways with the same seed and the same order agree on
  * it.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Map `prefixes`: destination address -> connection. BPF_MAP_TYPE_LPM_TRIE, PREFIXES_ENTRIES. Writer: aa-steerd, before
- * the generation it belongs to is attached, and later for the addresses of the box itself.
+ * the generation it belongs to is attached, and later for the addresses of the box itself and for the kernel's routes.
  */
 #ifndef MAPS_PREFIXES_H
 #define MAPS_PREFIXES_H
@@ -16,7 +16,8 @@ struct prefix_key {
 };
 
 struct prefix {
-	__u32 connection; /* index in `connections`; NO_CONNECTION; or NO_PREFIX: as if there were no such prefix */
+	__u32 connection; /* index in `connections`, whose last ones may be copies with fewer tunnels; NO_CONNECTION; or
+			     NO_PREFIX: as if there were no such prefix */
 };
 
 /*

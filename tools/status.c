@@ -248,6 +248,25 @@ static void print_panics(const json_t *connections)
 			       tool_string(connection, "reason"));
 }
 
+/* Where prefixes stand in the file, the reader knows them. */
+static void print_prefixes(const json_t *connections)
+{
+	const json_t *connection;
+	size_t i;
+
+	json_array_foreach (connections, i, connection) {
+		long long partial = number(connection, "prefixes_partial");
+
+		if (!json_object_get(connection, "prefixes"))
+			continue;
+		printf("\n%s: %lld prefixes by the kernel's routes", tool_string(connection, "name"),
+		       number(connection, "prefixes"));
+		if (partial)
+			printf(", %lld of them through some of its tunnels only", partial);
+		printf("\n");
+	}
+}
+
 static void print_nics(const json_t *nics)
 {
 	static const struct table_column column[] = {{"NIC", false}, {"ROLE", false}, {"STATE", false},
@@ -309,6 +328,7 @@ static void print_status(const json_t *result, const struct tool_call *call)
 	print_instances(json_object_get(result, "instances"), now);
 	print_connections(json_object_get(result, "connections"), now);
 	print_panics(json_object_get(result, "connections"));
+	print_prefixes(json_object_get(result, "connections"));
 	print_probes(result);
 	print_nics(json_object_get(result, "nics"));
 	print_counts(json_object_get(result, "drops"), drops);

@@ -32,7 +32,8 @@ static void accepted(const struct config *config)
 	for (size_t c = 0; c < config->connection_count; c++) {
 		const struct config_connection *connection = &config->connections[c];
 
-		if (!connection->remote_count || !connection->tunnel_count || connection->tunnel_count > MAX_MEMBERS)
+		if (!connection->remote_count != connection->routed || connection->routed > config->routed ||
+		    !connection->tunnel_count || connection->tunnel_count > MAX_MEMBERS)
 			abort();
 		for (size_t t = 0; t < connection->tunnel_count; t++) {
 			const struct config_tunnel *tunnel = &connection->tunnels[t];

@@ -7,12 +7,14 @@
 #include <net/if.h>
 
 #include "../../loader/addresses_message.c"
+#include "../../loader/fib_leads.c"
 #include "../../loader/links_message.c"
 #include "../../loader/neighbours_message.c"
 #include "../../loader/netfilter.c"
 #include "../../loader/nl.c"
 #include "../../loader/policies_message.c"
 #include "../../loader/prefix_index.c"
+#include "../../loader/routes_hops.c"
 #include "../../loader/routes_message.c"
 #include "../../loader/sa_set.c"
 #include "../../loader/sas_message.c"
@@ -76,9 +78,9 @@ static void read_route(const struct nlmsghdr *header)
 	must(memcmp(&again.key, &route.key, sizeof(route.key)) == 0);
 }
 
-static void read_device(int ifindex, void *context)
+static void read_hop(const struct route_hop *hop, void *context)
 {
-	(void)ifindex;
+	must(!hop->has_via || hop->via.length == 128);
 	must(++*(size_t *)context <= LARGEST / sizeof(struct rtnexthop));
 }
 
@@ -99,14 +101,36 @@ static void read_policy(const struct nlmsghdr *header)
 	policies_message_diverts(&policy);
 }
 
-static void read_message(const struct nlmsghdr *header, struct sa_set *set)
+/* Where a route leads is a number of next hops that a connection can have, whatever objects say, and once is always. */
+static void read_lead(const struct nlmsghdr *header, struct fib_leads *leads)
+{
+	struct nexthop_message object;
+	struct route_message route;
+	struct fib_lead *lead, *again;
+	struct fib_hops hops;
+
+	if (routes_message_parse_nexthop(header, &object) == 0 && !fib_leads_object(leads, &object, 1))
+		fib_leads_object_gone(leads, object.id);
+	if (routes_message_parse_route(header, &route) < 0 || !(lead = fib_lead_get(leads, header, &route)))
+		return;
+	again = fib_lead_get(leads, header, &route);
+	must(again == lead);
+	fib_lead_hops(leads, lead, &hops);
+	must(hops.count <= MAX_MEMBERS);
+	for (size_t i = 0; i < hops.count; i++)
+		must(!hops.hop[i].ifindex || fib_leads_have_device(leads, hops.hop[i].ifindex));
+	fib_lead_put(leads, again);
+	fib_lead_put(leads, lead);
+}
+
+static void read_message(const struct nlmsghdr *header, struct sa_set *set, struct fib_leads *leads)
 {
 	struct nexthop_message nexthop;
 	struct neighbour_message neighbour;
 	struct rule_message rule;
 	struct own_address own;
 	struct link link;
-	size_t devices = 0;
+	size_t hops = 0;
 	bool usable;
 
 	nl_error(header);
@@ -120,7 +144,8 @@ static void read_message(const struct nlmsghdr *header, struct sa_set *set)
 		must(nexthop.id != 0 && nexthop.member_count <= MAX_MEMBERS);
 	routes_message_parse_rule(header, &rule);
 	read_route(header);
-	routes_message_devices(header, read_device, &devices);
+	read_lead(header, leads);
+	routes_hops_each(header, read_hop, &hops);
 	read_policy(header);
 	netfilter_chain_acts(header);
 	read_sa(header, set);
@@ -132,6 +157,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t *copy;
 	const struct nlmsghdr *header;
 	struct sa_set *set = NULL;
+	struct fib_leads leads = {0};
 	int left = size;
 
 	if (size > LARGEST || sa_set_new(is_own, changed, expiring, &set, &set) < 0)
@@ -141,7 +167,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (copy && size)
 		memcpy(copy, data, size);
 	for (header = (void *)copy; copy && nl_message_fits(header, left); header = mnl_nlmsg_next(header, &left))
-		read_message(header, set);
+		read_message(header, set, &leads);
+	fib_leads_sweep(&leads, 2);
+	must(!leads.tree && !leads.objects);
 	sa_set_recheck(set);
 	sa_set_clock(set, 2 * NOW_NS, 2 * NOW_NS);
 	sa_set_expire(set);

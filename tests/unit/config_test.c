@@ -104,7 +104,7 @@ static void config_write(FILE *file, const struct config *config)
 	for (size_t c = 0; c < config->connection_count; c++) {
 		const struct config_connection *connection = &config->connections[c];
 
-		fprintf(file, "  - name: %s\n    remote:\n", connection->name);
+		fprintf(file, "  - name: %s\n    remote:%s\n", connection->name, connection->routed ? " routes" : "");
 		for (size_t i = 0; i < connection->remote_count; i++)
 			fprintf(file, "      - '%s'\n", config_address_text(&connection->remote[i], text));
 		fprintf(file, "    affinity: %s\n    idle: %lluus\n", config_affinity_text(connection->affinity),

@@ -23,6 +23,7 @@
 #include "../../loader/links_message.h"
 #include "../../loader/neighbours_message.h"
 #include "../../loader/routes.h"
+#include "../../loader/routes_hops.h"
 #include "../../loader/routes_message.h"
 
 #ifndef IFF_LOWER_UP
@@ -336,17 +337,17 @@ static void test_rule__reads_what_it_writes(void **state)
 	}
 }
 
-struct devices {
-	int ifindex[4];
+struct hops {
+	struct route_hop hop[4];
 	size_t count;
 };
 
-static void note_device(int ifindex, void *context)
+static void note_hop(const struct route_hop *hop, void *context)
 {
-	struct devices *devices = context;
+	struct hops *hops = context;
 
-	assert_true(devices->count < 4);
-	devices->ifindex[devices->count++] = ifindex;
+	assert_true(hops->count < 4);
+	hops->hop[hops->count++] = *hop;
 }
 
 static struct nlmsghdr *begin_route(void)
@@ -358,26 +359,60 @@ static struct nlmsghdr *begin_route(void)
 	return header;
 }
 
-static void test_route__device_of_its_one_next_hop(void **state)
+static void test_route__its_one_next_hop(void **state)
 {
 	struct nlmsghdr *header = begin_route();
-	struct devices devices = {0};
+	struct hops hops = {0};
 
 	(void)state;
 	mnl_attr_put_u32(header, RTA_OIF, 7);
-	assert_int_equal(routes_message_devices(header, note_device, &devices), 0);
-	assert_int_equal(devices.count, 1);
-	assert_int_equal(devices.ifindex[0], 7);
+	assert_int_equal(routes_hops_each(header, note_hop, &hops), 0);
+	assert_int_equal(hops.count, 1);
+	assert_int_equal(hops.hop[0].ifindex, 7);
+}
+
+/* RTA_VIA: an IPv4 route whose next hop is an IPv6 address. */
+static void test_route__next_hop_of_the_other_family(void **state)
+{
+	static const uint8_t address[16] = {0xfe, 0x80, [15] = 1};
+	struct nlmsghdr *header = begin_route();
+	struct hops hops = {0};
+	uint8_t via[sizeof(struct rtvia) + 16] = {0};
+
+	(void)state;
+	((struct rtvia *)via)->rtvia_family = AF_INET6;
+	memcpy(via + sizeof(struct rtvia), address, sizeof(address));
+	mnl_attr_put_u32(header, RTA_OIF, 7);
+	mnl_attr_put(header, RTA_VIA, sizeof(via), via);
+	assert_int_equal(routes_hops_each(header, note_hop, &hops), 0);
+	assert_true(hops.hop[0].has_via);
+	assert_false(hops.hop[0].via.is_ipv4);
+	assert_memory_equal(hops.hop[0].via.byte, address, sizeof(address));
+}
+
+/* Too short for the family that it says: no next hop is known, rather than half of one. */
+static void test_route__next_hop_cut_short(void **state)
+{
+	struct nlmsghdr *header = begin_route();
+	struct rtvia via = {.rtvia_family = AF_INET6};
+	struct hops hops = {0};
+
+	(void)state;
+	mnl_attr_put_u32(header, RTA_OIF, 7);
+	mnl_attr_put(header, RTA_VIA, sizeof(via), &via);
+	assert_int_equal(routes_hops_each(header, note_hop, &hops), 0);
+	assert_int_equal(hops.count, 1);
+	assert_false(hops.hop[0].has_via);
 }
 
 /* Next hops have attributes of their own, and lengths that may lie. */
-static void test_route__devices_of_all_next_hops(void **state)
+static void test_route__all_next_hops(void **state)
 {
 	static const uint32_t gateway = 0x0100000a;
 	struct nlmsghdr *header = begin_route();
-	struct nlattr *hops = mnl_attr_nest_start(header, RTA_MULTIPATH);
+	struct nlattr *members = mnl_attr_nest_start(header, RTA_MULTIPATH);
 	struct rtnexthop *hop = (void *)(buffer + header->nlmsg_len);
-	struct devices devices = {0};
+	struct hops hops = {0};
 
 	(void)state;
 	hop->rtnh_ifindex = 7;
@@ -388,22 +423,25 @@ static void test_route__devices_of_all_next_hops(void **state)
 	hop->rtnh_ifindex = 8;
 	hop->rtnh_len = sizeof(*hop);
 	header->nlmsg_len += sizeof(*hop);
-	mnl_attr_nest_end(header, hops);
-	assert_int_equal(routes_message_devices(header, note_device, &devices), 0);
-	assert_int_equal(devices.count, 2);
-	assert_int_equal(devices.ifindex[0], 7);
-	assert_int_equal(devices.ifindex[1], 8);
+	mnl_attr_nest_end(header, members);
+	assert_int_equal(routes_hops_each(header, note_hop, &hops), 0);
+	assert_int_equal(hops.count, 2);
+	assert_int_equal(hops.hop[0].ifindex, 7);
+	assert_int_equal(hops.hop[1].ifindex, 8);
+	assert_true(hops.hop[0].has_via);
+	assert_int_equal(hops.hop[0].via.byte[12], 10);
+	assert_false(hops.hop[1].has_via);
 
-	devices.count = 0;
+	hops.count = 0;
 	hop->rtnh_len = sizeof(*hop) + 1;
-	assert_int_equal(routes_message_devices(header, note_device, &devices), 0);
-	assert_int_equal(devices.count, 1);
+	assert_int_equal(routes_hops_each(header, note_hop, &hops), 0);
+	assert_int_equal(hops.count, 1);
 	hop->rtnh_len = 0;
-	devices.count = 0;
-	assert_int_equal(routes_message_devices(header, note_device, &devices), 0);
-	assert_int_equal(devices.count, 1);
+	hops.count = 0;
+	assert_int_equal(routes_hops_each(header, note_hop, &hops), 0);
+	assert_int_equal(hops.count, 1);
 	header->nlmsg_len = NLMSG_HDRLEN + 2;
-	assert_int_equal(routes_message_devices(header, note_device, &devices), -EBADMSG);
+	assert_int_equal(routes_hops_each(header, note_hop, &hops), -EBADMSG);
 }
 
 int main(void)
@@ -422,8 +460,10 @@ int main(void)
 		cmocka_unit_test(test_route__reads_what_it_writes),
 		cmocka_unit_test(test_nexthop__reads_what_it_writes),
 		cmocka_unit_test(test_rule__reads_what_it_writes),
-		cmocka_unit_test(test_route__device_of_its_one_next_hop),
-		cmocka_unit_test(test_route__devices_of_all_next_hops),
+		cmocka_unit_test(test_route__its_one_next_hop),
+		cmocka_unit_test(test_route__next_hop_of_the_other_family),
+		cmocka_unit_test(test_route__next_hop_cut_short),
+		cmocka_unit_test(test_route__all_next_hops),
 	};
 
 	return cmocka_run_group_tests_name("netlink messages", tests, NULL, NULL);

@@ -140,6 +140,28 @@ static void test_prefix_index__parent_is_the_longest_that_holds(void **state)
 	prefix_index_free(index);
 }
 
+static void test_prefix_index__holder_is_the_longest_that_holds(void **state)
+{
+	struct prefix_index *index = random_index();
+	size_t itself = 0, others = 0;
+
+	(void)state;
+	for (size_t n = 0; n < RANDOM_NETWORKS; n++) {
+		struct config_address asked = n % 2 ? random_network() : index->entry[n % index->count].prefix;
+		const struct prefix_entry *holder = prefix_index_holder(index, &asked), *best = NULL;
+
+		for (size_t i = 0; i < index->count; i++)
+			if (prefix_holds(&index->entry[i].prefix, &asked) &&
+			    (!best || index->entry[i].prefix.length > best->prefix.length))
+				best = &index->entry[i];
+		assert_ptr_equal(holder, best);
+		itself += best && best->prefix.length == asked.length;
+		others += best && best->prefix.length < asked.length;
+	}
+	assert_true(itself > 0 && others > 0);
+	prefix_index_free(index);
+}
+
 static void test_prefix_index__of_nothing_finds_nothing(void **state)
 {
 	struct config config = {0};
@@ -152,6 +174,7 @@ static void test_prefix_index__of_nothing_finds_nothing(void **state)
 	seen.index = index;
 	prefix_index_sharing(index, &any, note, &seen);
 	assert_int_equal(seen.count, 0);
+	assert_null(prefix_index_holder(index, &any));
 	prefix_index_free(index);
 }
 
@@ -162,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_prefix_holds__no_ipv4_in_ipv6),
 		cmocka_unit_test(test_prefix_index__finds_what_shares_addresses),
 		cmocka_unit_test(test_prefix_index__parent_is_the_longest_that_holds),
+		cmocka_unit_test(test_prefix_index__holder_is_the_longest_that_holds),
 		cmocka_unit_test(test_prefix_index__of_nothing_finds_nothing),
 	};
 
