@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# aa-steerd in the topology's gateway box. Needs vmtest/topology.sh and the built programs.
+# aa-steerd in the topology's gateway box, or in the box $STEER_BOX. Needs vmtest/topology.sh and the built programs.
 #
 #   steer_start; steer_await '.instances[0].state == "active"'; steer drain in0; steer_stop
 #
@@ -10,6 +10,7 @@
 STEER_DIR=${STEER_DIR:-/run/$TOPOLOGY-steer}
 STEERD=${STEERD:-build/aa-steerd}
 STEER_GATEWAY=${STEER_GATEWAY:-vpngw1}
+STEER_BOX=${STEER_BOX:-gw}
 
 steer_config() # [weight of hq-0] [weight of hq-1] [affix for the gateway part]
 {
@@ -48,7 +49,7 @@ steer_launch()
 	[ -e "$STEER_DIR/aa-steer.yaml" ] || steer_config
 	mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
 	RUNTIME_DIRECTORY=$STEER_DIR/run STATE_DIRECTORY=$STEER_DIR/state NOTIFY_SOCKET= \
-		nsenter --net="/run/netns/$TOPOLOGY-gw" -- "$STEERD" -c "$STEER_DIR/aa-steer.yaml" >>"$STEER_DIR/log" 2>&1 &
+		nsenter --net="/run/netns/$TOPOLOGY-$STEER_BOX" -- "$STEERD" -c "$STEER_DIR/aa-steer.yaml" >>"$STEER_DIR/log" 2>&1 &
 	steer_pid=$!
 }
 

@@ -95,7 +95,8 @@ topology_hosts()
 	IP
 }
 
-topology_up()
+# Without tunnels.
+topology_network()
 {
 	local name
 	topology_down
@@ -119,8 +120,13 @@ topology_up()
 		route add 203.0.113.0/24 via 198.51.100.1
 		route add 2001:db8:f::/64 via 2001:db8:e::1
 	IP
-	topology_tunnels
 	topology_processor site
+}
+
+topology_up()
+{
+	topology_network
+	topology_tunnels
 }
 
 # The path's second half, from the peer's wan on, is another processor's: one queue, so packets stay in order.

@@ -6,13 +6,17 @@
 #   traffic_start DIRECTORY RATE FLOWS; traffic_mark NAME ...; traffic_stop; traffic_figure '.phases.cut.lost_packets'
 #
 # Where the tunnels end is $TRAFFIC_TUNNELS, what the router's interfaces are $TRAFFIC_WAN: where they are not topology.sh's
-# own, the caller says. Needs vmtest/topology.sh and build/tests/lib/traffic_*. The sender has one processor, those who listen the other: the
-# path from the sender to the last queue then runs on one processor, in order.
+# own, the caller says. Needs vmtest/topology.sh and build/tests/lib/traffic_*. The sender has one processor, those who
+# listen the other: the path from the sender to the last queue then runs on one processor, in order.
+#
+# traffic_back_start, once that runs, has the host send the other direction of the same flows, seen where $TRAFFIC_BACK_TUNNELS
+# end. What became of it is in the report's .back, and of both together in each phase's .both.
 
 TOOLS=${TOOLS:-build/tests/lib}
 TRAFFIC_SETTLE_S=${TRAFFIC_SETTLE_S:-1}
 TRAFFIC_TUNNELS="site:s-ipsec0=hq-0 site:s-ipsec1=hq-1" # NAMESPACE:INTERFACE=TUNNEL
 TRAFFIC_WAN="gw0 site0"
+TRAFFIC_BACK_TUNNELS="gw:ipsec0=hq-0 gw:ipsec1=hq-1" # the same tunnels in the same order
 TRAFFIC_RECEIVE="" # more options of traffic_receive
 
 background() # pid-variable name command...: in that namespace, returns when the program says "ready"
@@ -40,6 +44,7 @@ traffic_pairs() # -> address pairs for traffic_send, both families in turn
 
 traffic_start() # directory rate flows
 {
+	back_send_pid=
 	traffic_dir=$1
 	rm -rf "$traffic_dir"
 	mkdir -p "$traffic_dir"
@@ -58,6 +63,18 @@ traffic_start() # directory rate flows
 		-s 32 $(traffic_pairs)
 }
 
+traffic_back_start() # rate flows
+{
+	# shellcheck disable=SC2046
+	background back_watch_pid wan taskset -c 1 "$TOOLS/traffic_watch" -R -o "$traffic_dir/back-tunnels.log" \
+		$(printf "$TOPOLOGY-%s\n" $TRAFFIC_BACK_TUNNELS)
+	# The ports are those of the client's own sender, so what arrives is seen at its NIC.
+	background back_receive_pid client taskset -c 1 "$TOOLS/traffic_watch" -R -o "$traffic_dir/back-received.log" eth0=client
+	# shellcheck disable=SC2046
+	background back_send_pid host taskset -c 0 "$TOOLS/traffic_send" -R -o "$traffic_dir/back-sent.log" -r "$1" -n "$2" \
+		-s 32 $(traffic_pairs | sed -E 's/(\S+),(\S+) (\S+),(\S+)/\2,\1 \4,\3/')
+}
+
 # /proc/uptime is not CLOCK_MONOTONIC's resolution, and its origin may differ; the tools' own clock does it.
 traffic_mark() { echo "$1 $("$TOOLS/now")" >>"$traffic_dir/marks"; }
 
@@ -69,13 +86,34 @@ traffic_wait() # pid: of a program that was told to end
 
 traffic_stop() # writes report.json
 {
-	local failed=0
+	local failed=0 back=
 	traffic_mark end
 	traffic_wait "$send_pid" || failed=1
 	traffic_wait "$receive_pid" || failed=1
 	traffic_wait "$watch_pid" || failed=1
 	traffic_wait "$clear_pid" || failed=1
-	"$TOOLS/traffic_report" "$traffic_dir"/{sent,received,tunnels}.log "$traffic_dir/marks" >"$traffic_dir/report.json" ||
+	if [ -n "$back_send_pid" ]; then
+		traffic_back_stop || failed=1
+		back=$traffic_dir/back-tunnels.log
+	fi
+	# shellcheck disable=SC2086
+	"$TOOLS/traffic_report" "$traffic_dir"/{sent,received,tunnels}.log "$traffic_dir/marks" $back >"$traffic_dir/there.json" ||
+		failed=1
+	if [ -n "$back" ]; then
+		jq --slurpfile back "$traffic_dir/back.json" '. + {back: $back[0]}' "$traffic_dir/there.json" >"$traffic_dir/report.json"
+	else
+		mv "$traffic_dir/there.json" "$traffic_dir/report.json"
+	fi || failed=1
+	return $failed
+}
+
+traffic_back_stop() # writes back.json
+{
+	local failed=0
+	traffic_wait "$back_send_pid" || failed=1
+	traffic_wait "$back_receive_pid" || failed=1
+	traffic_wait "$back_watch_pid" || failed=1
+	"$TOOLS/traffic_report" "$traffic_dir"/back-{sent,received,tunnels}.log "$traffic_dir/marks" >"$traffic_dir/back.json" ||
 		failed=1
 	return $failed
 }

@@ -3,7 +3,7 @@
  * Joins what was sent, seen in tunnels and received, and prints figures for each phase as JSON. Pure: files in, text
  * out.
  *
- *   traffic_report SENT RECEIVED TUNNELS MARKS        (TUNNELS may be - where nobody watched)
+ *   traffic_report SENT RECEIVED TUNNELS MARKS [BACK]        (TUNNELS may be - where nobody watched)
  *
  * MARKS has lines "NAME CLOCK_MONOTONIC_NS", in order; a phase lasts from its mark to the next one. A packet belongs to
  * the phase in which it was sent. For each phase:
@@ -11,6 +11,8 @@
  *   sent, lost_packets, duplicated, reordered   packets; lost is exact: what the sender's log has and the receiver's
  * not gap_ms_max, gap_at_ms                       longest silence of any flow while it was sending, and when it began,
  *                                               counted from the mark
+ *   sent_gap_ms_max                             longest time between two packets of a flow by the sender's own doing,
+ *                                               where it, or the machine, stood still
  *   spread {tunnel: share}                      of the packets
  *   flows {tunnel: count}                       flows by the tunnel of their last packet in the phase
  *   moves {"from>to": count}                    changes of a flow's tunnel between consecutive packets, the last packet
@@ -18,6 +20,13 @@
  *   moved_from {tunnel: flows}                  flows that were in that tunnel when the phase began and left it
  *   moved_gap_ms {tunnel: ms}                   of those the longest silence, from a flow's last packet in the tunnel
  * to its first one in another, wherever in between the phase began
+ *
+ * and with BACK, what a watch on the other end's tunnels, by the same names in the same order, saw of the flows' other
+ * direction:
+ *
+ *   both {flows, same_tunnel, apart_ms_max}     flows that were seen both ways; of these, flows whose last packets of
+ *                                               the phase were in one tunnel; the longest time from one direction's
+ *                                               last change of tunnel to the other's, where both changed
  */
 #include <jansson.h>
 
@@ -45,6 +54,7 @@ struct phase {
 	uint64_t start_ns, end_ns;
 	uint64_t sent, lost, duplicated, reordered;
 	uint64_t gap_ns, gap_start_ns;
+	uint64_t sent_gap_ns;
 	uint64_t in_tunnel[TRAFFIC_MAX_TUNNELS];
 	uint32_t flows[TRAFFIC_MAX_TUNNELS];
 	uint32_t moves[TRAFFIC_MAX_TUNNELS][TRAFFIC_MAX_TUNNELS];
@@ -52,9 +62,18 @@ struct phase {
 	uint64_t moved_gap_ns[TRAFFIC_MAX_TUNNELS];
 };
 
+struct direction {	/* of a flow, in a phase */
+	uint8_t tunnel; /* of the last packet; UNSEEN */
+	uint64_t moved_ns;
+};
+
+enum { THERE, BACK, DIRECTIONS };
+
+static struct direction directions[MAX_PHASES][TRAFFIC_MAX_FLOWS][DIRECTIONS];
+static bool is_both_ways;
 static struct flow flows[TRAFFIC_MAX_FLOWS];
 static struct phase phases[MAX_PHASES];
-static struct traffic_log sent, received, seen;
+static struct traffic_log sent, received, seen, seen_back;
 static uint32_t phase_count;
 
 static void marks_read(const char *path)
@@ -165,7 +184,7 @@ static void count_flow(const struct flow *flow)
 {
 	uint8_t tunnel = UNSEEN, home = UNSEEN;
 	struct phase *current = NULL;
-	uint64_t last_ns = 0, seen_ns = 0;
+	uint64_t last_ns = 0, seen_ns = 0, sent_ns = 0;
 	bool left = false;
 
 	for (uint32_t i = 0; i < flow->count; i++) {
@@ -182,6 +201,9 @@ static void count_flow(const struct flow *flow)
 			left = false;
 		}
 		phase->sent++;
+		if (sent_ns && packet->sent_ns - sent_ns > phase->sent_gap_ns)
+			phase->sent_gap_ns = packet->sent_ns - sent_ns;
+		sent_ns = packet->sent_ns;
 		phase->lost += !packet->received_ns;
 		phase->duplicated += packet->duplicates;
 		phase->reordered += packet->reordered;
@@ -204,6 +226,52 @@ static void count_flow(const struct flow *flow)
 	}
 	if (current && tunnel != UNSEEN)
 		current->flows[tunnel]++;
+}
+
+/* The log is in order of time. */
+static void note_directions(const struct traffic_log *log, int direction)
+{
+	static uint8_t tunnels[TRAFFIC_MAX_FLOWS];
+
+	memset(tunnels, UNSEEN, sizeof(tunnels));
+	for (uint32_t p = 0; p < phase_count; p++)
+		for (uint32_t i = 0; i < TRAFFIC_MAX_FLOWS; i++)
+			directions[p][i][direction] = (struct direction){.tunnel = UNSEEN};
+	for (uint32_t i = 0; i < log->count; i++) {
+		const struct traffic_record *record = &log->records[i];
+		const struct phase *phase = phase_at(record->time_ns);
+		uint8_t *tunnel = &tunnels[record->flow];
+		struct direction *now;
+
+		if (!phase)
+			continue;
+		now = &directions[phase - phases][record->flow][direction];
+		if (*tunnel != UNSEEN && *tunnel != record->tunnel)
+			now->moved_ns = record->time_ns;
+		now->tunnel = *tunnel = record->tunnel;
+	}
+}
+
+static json_t *both_json(const struct phase *phase)
+{
+	uint32_t seen_both = 0, same = 0;
+	uint64_t apart_ns = 0;
+
+	for (uint32_t i = 0; i < TRAFFIC_MAX_FLOWS; i++) {
+		const struct direction *there = &directions[phase - phases][i][THERE];
+		const struct direction *back = &directions[phase - phases][i][BACK];
+		uint64_t ns = there->moved_ns > back->moved_ns ? there->moved_ns - back->moved_ns
+							       : back->moved_ns - there->moved_ns;
+
+		if (there->tunnel == UNSEEN || back->tunnel == UNSEEN)
+			continue;
+		seen_both++;
+		same += there->tunnel == back->tunnel;
+		if (there->moved_ns && back->moved_ns && ns > apart_ns)
+			apart_ns = ns;
+	}
+	return json_pack("{s:i s:i s:f}", "flows", (int)seen_both, "same_tunnel", (int)same, "apart_ms_max",
+			 apart_ns / 1e6);
 }
 
 static void phase_tunnels(const struct phase *phase, json_t *object)
@@ -240,12 +308,14 @@ static void phase_tunnels(const struct phase *phase, json_t *object)
 static json_t *phase_json(const struct phase *phase)
 {
 	double gap_at_ms = phase->gap_ns ? ((double)phase->gap_start_ns - (double)phase->start_ns) / 1e6 : 0;
-	json_t *object =
-		json_pack("{s:I s:I s:I s:I s:f s:f}", "sent", (json_int_t)phase->sent, "lost_packets",
-			  (json_int_t)phase->lost, "duplicated", (json_int_t)phase->duplicated, "reordered",
-			  (json_int_t)phase->reordered, "gap_ms_max", phase->gap_ns / 1e6, "gap_at_ms", gap_at_ms);
+	json_t *object = json_pack("{s:I s:I s:I s:I s:f s:f s:f}", "sent", (json_int_t)phase->sent, "lost_packets",
+				   (json_int_t)phase->lost, "duplicated", (json_int_t)phase->duplicated, "reordered",
+				   (json_int_t)phase->reordered, "gap_ms_max", phase->gap_ns / 1e6, "gap_at_ms",
+				   gap_at_ms, "sent_gap_ms_max", phase->sent_gap_ns / 1e6);
 
 	phase_tunnels(phase, object);
+	if (is_both_ways)
+		json_object_set_new(object, "both", both_json(phase));
 	return object;
 }
 
@@ -264,8 +334,8 @@ int main(int argc, char **argv)
 	json_t *root, *list = json_object();
 	uint32_t active = 0, strangers;
 
-	if (argc != 5)
-		errx(2, "usage: traffic_report SENT RECEIVED TUNNELS|- MARKS");
+	if (argc != 5 && argc != 6)
+		errx(2, "usage: traffic_report SENT RECEIVED TUNNELS|- MARKS [BACK]");
 	traffic_log_read(&sent, argv[1]);
 	traffic_log_read(&received, argv[2]);
 	if (strcmp(argv[3], "-"))
@@ -274,6 +344,12 @@ int main(int argc, char **argv)
 	join_sent();
 	strangers = join_received();
 	join_seen();
+	if (argc == 6) {
+		traffic_log_read(&seen_back, argv[5]);
+		is_both_ways = true;
+		note_directions(&seen, THERE);
+		note_directions(&seen_back, BACK);
+	}
 	for (uint32_t i = 0; i < TRAFFIC_MAX_FLOWS; i++) {
 		if (!flows[i].count)
 			continue;
@@ -282,12 +358,12 @@ int main(int argc, char **argv)
 	}
 	for (uint32_t i = 0; i < phase_count; i++)
 		json_object_set_new(list, phases[i].name, phase_json(&phases[i]));
-	root = json_pack(
-		"{s:f s:i s:I s:I s:I s:I s:o}", "rate_pps", rate_pps(), "flows", (int)active, "sent",
-		(json_int_t)sent.count, "received", (json_int_t)received.count, "strangers", (json_int_t)strangers,
-		"missed_packets",
-		(json_int_t)(sent.head.missed_packets + received.head.missed_packets + seen.head.missed_packets),
-		"phases", list);
+	root = json_pack("{s:f s:i s:I s:I s:I s:I s:o}", "rate_pps", rate_pps(), "flows", (int)active, "sent",
+			 (json_int_t)sent.count, "received", (json_int_t)received.count, "strangers",
+			 (json_int_t)strangers, "missed_packets",
+			 (json_int_t)(sent.head.missed_packets + received.head.missed_packets +
+				      seen.head.missed_packets + seen_back.head.missed_packets),
+			 "phases", list);
 	json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
 	puts("");
 	json_decref(root);

@@ -2,8 +2,9 @@
 /*
  * Notes through which tunnel each packet of traffic_send comes: listens on the peer's tunnel interfaces until SIGTERM.
  *
- *   traffic_watch -o LOG [-p PORT] [NAMESPACE:]INTERFACE=TUNNEL...
+ *   traffic_watch -o LOG [-p PORT] [-R] [NAMESPACE:]INTERFACE=TUNNEL...
  *
+ * With -R, packets of traffic_send -R: those from PORT, instead of those to it.
  * NAMESPACE is one of /run/netns; without it the interface is where the program was started.
  * Packet sockets without link header, so that the same offsets hold on xfrm interfaces, veth and tun; a socket filter
  * leaves only UDP to the port. What the sockets had to drop is counted in the log (missed_packets). Single thread; run
@@ -15,8 +16,10 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
+#include <stddef.h>
 #include <unistd.h>
 
 #include "traffic.h"
@@ -28,7 +31,8 @@
 #define UDP_HEADER	8
 #define PROTOCOL_OFFSET (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)
 
-static void attach_filter(int fd, uint16_t port)
+/* The port looked at is at that offset of the UDP header. */
+static void attach_filter(int fd, uint16_t port, uint32_t offset)
 {
 	/* Jumps count from the next instruction; the last two take and drop. */
 	struct sock_filter code[] = {
@@ -37,12 +41,12 @@ static void attach_filter(int fd, uint16_t port)
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 9),
 		BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
-		BPF_STMT(BPF_LD | BPF_H | BPF_IND, 2),
+		BPF_STMT(BPF_LD | BPF_H | BPF_IND, offset),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 5, 6),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 0, 5),
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 6),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 3),
-		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, IPV6_HEADER + 2),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, IPV6_HEADER + offset),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SNAP_BYTES),
 		BPF_STMT(BPF_RET | BPF_K, 0),
@@ -53,7 +57,7 @@ static void attach_filter(int fd, uint16_t port)
 		err(1, "SO_ATTACH_FILTER");
 }
 
-static int open_socket(const char *interface, uint16_t port)
+static int open_socket(const char *interface, uint16_t port, bool reversed)
 {
 	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
 	/* Protocol 0: nothing arrives before the filter is there and the interface is chosen. */
@@ -63,7 +67,7 @@ static int open_socket(const char *interface, uint16_t port)
 	if (fd < 0 || !address.sll_ifindex)
 		err(1, "%s", interface);
 	traffic_receive_buffer(fd);
-	attach_filter(fd, port);
+	attach_filter(fd, port, reversed ? offsetof(struct udphdr, source) : offsetof(struct udphdr, dest));
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)))
 		err(1, "%s", interface);
 	return fd;
@@ -126,7 +130,7 @@ static void enter(const char *path)
 	close(fd);
 }
 
-static int open_tunnel(struct traffic_log *log, char *argument, uint16_t port, int home)
+static int open_tunnel(struct traffic_log *log, char *argument, uint16_t port, bool reversed, int home)
 {
 	char *equal = strchr(argument, '='), *colon = strchr(argument, ':');
 	const char *interface = colon ? colon + 1 : argument;
@@ -137,11 +141,11 @@ static int open_tunnel(struct traffic_log *log, char *argument, uint16_t port, i
 		*equal = 0;
 	snprintf(log->head.names[log->head.tunnels++], sizeof(log->head.names[0]), "%s", equal ? equal + 1 : interface);
 	if (!colon)
-		return open_socket(interface, port);
+		return open_socket(interface, port, reversed);
 	*colon = 0;
 	snprintf(path, sizeof(path), "/run/netns/%s", argument);
 	enter(path);
-	fd = open_socket(interface, port);
+	fd = open_socket(interface, port, reversed);
 	if (setns(home, CLONE_NEWNET))
 		err(1, "back from %s", path);
 	return fd;
@@ -153,9 +157,10 @@ int main(int argc, char **argv)
 	static struct traffic_log log;
 	const char *output = NULL;
 	uint16_t port = 9000;
+	bool reversed = false;
 	int option, home;
 
-	while ((option = getopt(argc, argv, "o:p:")) != -1) {
+	while ((option = getopt(argc, argv, "o:p:R")) != -1) {
 		switch (option) {
 		case 'o':
 			output = optarg;
@@ -163,17 +168,21 @@ int main(int argc, char **argv)
 		case 'p':
 			port = strtoul(optarg, NULL, 10);
 			break;
+		case 'R':
+			reversed = true;
+			break;
 		default:
 			return 2;
 		}
 	}
 	if (!output || optind == argc || argc - optind > TRAFFIC_MAX_TUNNELS)
-		errx(2, "usage: traffic_watch -o LOG [-p PORT] [NAMESPACE:]INTERFACE=TUNNEL...");
+		errx(2, "usage: traffic_watch -o LOG [-p PORT] [-R] [NAMESPACE:]INTERFACE=TUNNEL...");
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	traffic_log_open(&log);
 	traffic_handle_signals();
 	for (int i = optind; i < argc; i++)
-		fds[i - optind] = (struct pollfd){.fd = open_tunnel(&log, argv[i], port, home), .events = POLLIN};
+		fds[i - optind] =
+			(struct pollfd){.fd = open_tunnel(&log, argv[i], port, reversed, home), .events = POLLIN};
 	traffic_ready();
 	for (;;) {
 		int events = poll(fds, log.head.tunnels, traffic_ended ? QUIET_MS : 1000);

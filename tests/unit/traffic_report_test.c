@@ -84,9 +84,78 @@ static void test_move__there_and_back_counts_once(void **state)
 	assert_int_equal(phases[CUT].moves[1][0], 2);
 }
 
+static void test_sent_gap__is_the_senders_whatever_was_lost(void **state)
+{
+	struct packet packets[] = {through(0, 150), lost(205), lost(215), through(1, 255), through(1, 270)};
+	const struct flow flow = {.packets = packets, .count = 5};
+
+	(void)state;
+	count_flow(&flow);
+	assert_int_equal(phases[STEADY].sent_gap_ns, 0);
+	assert_int_equal(phases[CUT].sent_gap_ns, 55 * MS);
+}
+
+static struct traffic_record by(uint8_t tunnel, uint16_t flow, uint64_t ms)
+{
+	return (struct traffic_record){.time_ns = ms * MS, .flow = flow, .tunnel = tunnel};
+}
+
+static void see_both_ways(struct traffic_record *there, uint32_t there_count, struct traffic_record *back,
+			  uint32_t back_count)
+{
+	note_directions(&(struct traffic_log){.records = there, .count = there_count}, THERE);
+	note_directions(&(struct traffic_log){.records = back, .count = back_count}, BACK);
+}
+
+static void assert_both(int phase, int both_flows, int same_tunnel, double apart_ms)
+{
+	json_t *both = both_json(&phases[phase]);
+
+	assert_int_equal(json_integer_value(json_object_get(both, "flows")), both_flows);
+	assert_int_equal(json_integer_value(json_object_get(both, "same_tunnel")), same_tunnel);
+	assert_true(json_real_value(json_object_get(both, "apart_ms_max")) == apart_ms);
+	json_decref(both);
+}
+
+static void test_both__a_flow_in_two_tunnels_is_not_in_the_same(void **state)
+{
+	struct traffic_record there[] = {by(0, 1, 150), by(1, 2, 151), by(0, 3, 152)};
+	struct traffic_record back[] = {by(0, 1, 150), by(0, 2, 151), by(1, 4, 152)};
+
+	(void)state;
+	see_both_ways(there, 3, back, 3);
+	assert_both(STEADY, 2, 1, 0);
+	assert_both(CUT, 0, 0, 0);
+}
+
+static void test_both__directions_change_as_far_apart_as_the_slowest_flow(void **state)
+{
+	struct traffic_record there[] = {by(0, 1, 150), by(0, 2, 150), by(1, 1, 210), by(1, 2, 250)};
+	struct traffic_record back[] = {by(0, 1, 150), by(0, 2, 150), by(0, 1, 205), by(1, 2, 240), by(1, 1, 235)};
+
+	(void)state;
+	see_both_ways(there, 4, back, 5);
+	assert_both(STEADY, 2, 2, 0);
+	assert_both(CUT, 2, 2, 25);
+}
+
+static void test_both__one_direction_alone_that_changes_is_not_in_the_same(void **state)
+{
+	struct traffic_record there[] = {by(0, 1, 150), by(1, 1, 210)};
+	struct traffic_record back[] = {by(0, 1, 150), by(0, 1, 290)};
+
+	(void)state;
+	see_both_ways(there, 2, back, 2);
+	assert_both(CUT, 1, 0, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_sent_gap__is_the_senders_whatever_was_lost, setup),
+		cmocka_unit_test_setup(test_both__a_flow_in_two_tunnels_is_not_in_the_same, setup),
+		cmocka_unit_test_setup(test_both__directions_change_as_far_apart_as_the_slowest_flow, setup),
+		cmocka_unit_test_setup(test_both__one_direction_alone_that_changes_is_not_in_the_same, setup),
 		cmocka_unit_test_setup(test_move__gap_is_from_the_last_in_the_old_tunnel_to_the_first_in_the_new,
 				       setup),
 		cmocka_unit_test_setup(test_move__gap_is_that_of_the_slowest_flow, setup),
