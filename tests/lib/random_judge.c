@@ -134,13 +134,13 @@ static const char *tunnel_of(const struct step *step, uint32_t flow, const struc
 	return name;
 }
 
-/* The longest silence of a flow before any of these packets. */
+/* The longest silence of a flow before any of these packets, or before the one that follows them. */
 static uint64_t silence_ns(uint32_t flow, uint32_t first, uint32_t end)
 {
 	const struct packet *packets = flows[flow].packets;
 	uint64_t longest_ns = 0;
 
-	for (uint32_t i = first ?: 1; i < end; i++)
+	for (uint32_t i = first ?: 1; i <= end && i < flows[flow].count; i++)
 		if (packets[i].sent_ns - packets[i - 1].sent_ns > longest_ns)
 			longest_ns = packets[i].sent_ns - packets[i - 1].sent_ns;
 	return longest_ns;
