@@ -50,6 +50,8 @@ static __always_inline void decision_sent(const struct packet *packet, const str
 
 	if (!flows_kept || !decision->pins || packet->quotes || decision_panics(decision))
 		return;
+	if (use.fails == FLOW_NO_PIN && (use.tcp_flags & FLOW_TCP_RST || flow_is_turned_away()))
+		return;
 	if (use.fails != FLOW_PIN_HOLDS || use.tcp_flags & FLOW_TCP_ENDS)
 		flow_sent(&packet->ip.flow, &use);
 }

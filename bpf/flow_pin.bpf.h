@@ -144,13 +144,25 @@ __attribute__((noinline)) int flow_pinned(const struct flow *flow, __u32 number,
 	return 0;
 }
 
-/* May one more flow be remembered? A race costs it nothing but exactness, and a clock of 4 ms is exact enough. */
-static __always_inline bool flow_guard_admits(void)
+/* A clock of 4 ms is exact enough for it. */
+static __always_inline bool flow_guard_is_shut(const __u64 *ahead_ns, __u64 now_ns)
+{
+	return *ahead_ns > now_ns + flow_burst_ns;
+}
+
+static __always_inline __u64 *flow_guard_ahead_ns(void)
 {
 	__u32 zero = 0;
-	__u64 *ahead_ns = bpf_map_lookup_elem(&flow_guard, &zero), now_ns = bpf_ktime_get_coarse_ns();
 
-	if (!ahead_ns || *ahead_ns > now_ns + flow_burst_ns)
+	return bpf_map_lookup_elem(&flow_guard, &zero);
+}
+
+/* May one more flow be remembered? A race costs it nothing but exactness. */
+static __always_inline bool flow_guard_admits(void)
+{
+	__u64 *ahead_ns = flow_guard_ahead_ns(), now_ns = bpf_ktime_get_coarse_ns();
+
+	if (!ahead_ns || flow_guard_is_shut(ahead_ns, now_ns))
 		return false;
 	if (*ahead_ns < now_ns)
 		*ahead_ns = now_ns;
@@ -163,6 +175,21 @@ static __always_inline struct flow_counts *flow_counter(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&flow_counts, &zero);
+}
+
+/*
+ * What becomes of most packets of a flood, told without a copy of the flow, so that they cost little more than those of
+ * a connection that pins none. Counted here if so.
+ */
+static __always_inline bool flow_is_turned_away(void)
+{
+	const __u64 *ahead_ns = flow_guard_ahead_ns();
+	struct flow_counts *count = flow_counter();
+
+	if (!ahead_ns || !count || !flow_guard_is_shut(ahead_ns, bpf_ktime_get_coarse_ns()))
+		return false;
+	count->unpinned++;
+	return true;
 }
 
 static __always_inline void flow_count_move(__u32 cause)
