@@ -80,7 +80,7 @@ ike_connection() # name instance local remote local-id remote-id start-action
 					esp_proposals = aes128gcm16
 					rekey_time = 0
 					start_action = $7
-					replay_window = 32
+					replay_window = $REPLAY_WINDOW
 					$([ "$1" != gw ] || echo "$IKE_GATEWAY_CHILD")
 				}
 			}

@@ -14,6 +14,7 @@
 TOPOLOGY=${TOPOLOGY:-aav}
 NAMES="client gw wan site host"
 OUTER=${OUTER:-4} # address family that ESP travels by
+REPLAY_WINDOW=${REPLAY_WINDOW:-1024} # packets; an emulated machine reorders more than 32
 CIPHER='rfc4106(gcm(aes))'
 
 in_ns() # name command...: with this mount namespace, so that /sys/fs/bpf stays
@@ -204,8 +205,8 @@ sa_pair() # source destination if_id receiving-end sending-end
 {
 	local spi=0x1$(random_hex 3) key=0x$(random_hex 20) ns
 	for ns in "$4" "$5"; do
-		ip_in $ns xfrm state add src "$1" dst "$2" proto esp spi "$spi" mode tunnel flag af-unspec if_id "$3" \
-			reqid "$3" replay-window 32 aead "$CIPHER" "$key" 128
+		ip_in $ns xfrm state add src "$1" dst "$2" proto esp spi "$spi" mode tunnel flag af-unspec esn if_id "$3" \
+			reqid "$3" replay-window $REPLAY_WINDOW aead "$CIPHER" "$key" 128
 	done
 }
 
