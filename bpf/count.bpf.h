@@ -25,7 +25,8 @@ static __always_inline void count_tx(__u32 tunnel, struct amount amount, bool pa
 		counter->panic_packets += amount.packets;
 }
 
-static __always_inline void count_rx(__u32 tunnel, struct amount amount)
+/* own: for the gateway itself, by a tunnel that is drained. */
+static __always_inline void count_rx(__u32 tunnel, struct amount amount, bool own)
 {
 	struct counters *counter = bpf_map_lookup_elem(&counters, &tunnel);
 
@@ -33,6 +34,8 @@ static __always_inline void count_rx(__u32 tunnel, struct amount amount)
 		return;
 	counter->rx_packets += amount.packets;
 	counter->rx_bytes += amount.bytes;
+	if (!own)
+		counter->rx_through_packets += amount.packets;
 }
 
 /* The structs are as many words as there are reasons, in the same order (maps/reasons.h). */

@@ -19,6 +19,7 @@
 #include "parse.h"
 #include "probe.bpf.h"
 #include "tunnel_data.bpf.h"
+#include "tunnel_own.bpf.h"
 
 #define TUNNEL_FRAGMENT 0x3fff /* more of them, or an offset */
 
@@ -166,7 +167,7 @@ static __always_inline int tunnel_received(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	}
 	if (verdict == TC_ACT_UNSPEC && tunnel != NO_TUNNEL)
-		count_rx(tunnel, amount);
+		count_rx(tunnel, amount, tunnel_is_drained(tunnel) && tunnel_is_own(skb));
 	return verdict;
 }
 

@@ -127,6 +127,7 @@ int datapath_counters(const struct datapath *datapath, struct counters *ret_coun
 				sum.rx_packets += value->rx_packets;
 				sum.rx_bytes += value->rx_bytes;
 				sum.panic_packets += value->panic_packets;
+				sum.rx_through_packets += value->rx_through_packets;
 			}
 			ret_counters[done] = sum;
 		}

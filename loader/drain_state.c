@@ -46,7 +46,7 @@ struct drain_rest drain_rest(const struct model *model, const struct drain_targe
 		if (!drain_target_has(target, tunnel))
 			continue;
 		rest.flows += flows_left(tunnel);
-		rest.rx_pps += tunnel->rate.rx_packets;
+		rest.rx_pps += tunnel->rate.rx_through_packets;
 	}
 	return rest;
 }

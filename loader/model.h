@@ -81,7 +81,7 @@ struct model_tunnel {
 	bool has_ticked;	   /* a tick saw it: there is something to compare with */
 	struct counters ticked;	   /* at the last tick */
 	struct counters rate;	   /* per second, between the last two ticks */
-	uint64_t last_rx_ns;	   /* monotonic: when the sample last saw rx_packets move */
+	uint64_t last_rx_ns;	   /* monotonic: when the sample last saw rx_through_packets move */
 };
 
 /* A connection through some of its tunnels only: subsets.h. */

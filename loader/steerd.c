@@ -102,6 +102,8 @@ static struct counters rate_of(const struct counters *now, const struct counters
 		.tx_bytes = (__u64)((double)(now->tx_bytes - before->tx_bytes) * per_second + 0.5),
 		.rx_packets = (__u64)((double)(now->rx_packets - before->rx_packets) * per_second + 0.5),
 		.rx_bytes = (__u64)((double)(now->rx_bytes - before->rx_bytes) * per_second + 0.5),
+		.rx_through_packets =
+			(__u64)((double)(now->rx_through_packets - before->rx_through_packets) * per_second + 0.5),
 	};
 }
 
@@ -117,7 +119,7 @@ static void counters_sample(struct steerd *steerd, uint64_t now_ns, bool with_ra
 		struct model_tunnel *tunnel = &model->tunnels[t];
 		const struct counters *now = &counters[tunnel->index];
 
-		if (now->rx_packets != tunnel->seen.rx_packets)
+		if (now->rx_through_packets != tunnel->seen.rx_through_packets)
 			tunnel->last_rx_ns = now_ns;
 		if (with_rates) {
 			if (tunnel->has_ticked)

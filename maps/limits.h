@@ -9,7 +9,7 @@
 #ifndef MAPS_LIMITS_H
 #define MAPS_LIMITS_H
 
-#define MAP_ABI_VERSION 6
+#define MAP_ABI_VERSION 7
 
 #define MAX_INSTANCES	 64
 #define MAX_CONNECTIONS	 10000

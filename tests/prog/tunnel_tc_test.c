@@ -4,6 +4,8 @@
  */
 #include "prog.h"
 
+#include "netns.h"
+
 #define TUNNEL 7
 
 static int reset(void **state)
@@ -99,6 +101,40 @@ static void test_tunnel_tc__what_is_not_ip_is_not_counted(void **state)
 	assert_int_equal(rx_packets(TUNNEL), 0);
 }
 
+static uint64_t rx_through(void)
+{
+	return rig_count(rig.tc->maps.counters, TUNNEL, offsetof(struct counters, rx_through_packets) / 8);
+}
+
+static void test_tunnel_tc__what_is_for_the_gateway_holds_up_no_drain(void **state)
+{
+	struct frame through = frame_of_udp(SERVER, 1, CLIENT, 2), through6 = frame_of_udp(SERVER6, 1, CLIENT6, 2);
+	struct frame own = frame_of_udp(CLIENT, 1, SERVER, 2), own6 = frame_of_udp(CLIENT6, 1, SERVER6, 2);
+	struct health *health[] = {&rig.tunnel_health[TUNNEL], &rig.instance_health[rig.tunnels[TUNNEL].instance]};
+
+	(void)state;
+	netns_enter();
+	assert_int_equal(system("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 && "
+				"ip address add " SERVER " dev lo && ip address add " SERVER6 " dev lo && "
+				"ip route add default dev lo && ip -6 route add default dev lo"),
+			 0);
+	receive(&own, 0, 0);
+	receive(&own6, 0, 0);
+	assert_int_equal(rx_through(), 2); /* nobody asks */
+	for (size_t i = 0; i < sizeof(health) / sizeof(health[0]); i++) {
+		reset_counters();
+		health[i]->admin_out = ADMIN_DRAINING;
+		receive(&own, 0, 0);
+		receive(&own6, 0, 0);
+		assert_int_equal(rx_through(), 0);
+		assert_int_equal(rx_packets(TUNNEL), 2);
+		receive(&through, 0, 0);
+		receive(&through6, 0, 0);
+		assert_int_equal(rx_through(), 2);
+		health[i]->admin_out = 0;
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(test_tunnel_tc__##name, reset)
@@ -107,6 +143,7 @@ int main(void)
 		TEST(gro_packet_counts_as_its_segments),
 		TEST(other_devices_are_not_counted),
 		TEST(what_is_not_ip_is_not_counted),
+		TEST(what_is_for_the_gateway_holds_up_no_drain),
 	};
 #undef TEST
 

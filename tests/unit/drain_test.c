@@ -174,13 +174,13 @@ static void test_drain__says_what_it_waits_for(void **state)
 	fixture->lab0->flows = 1;
 	assert_reason(fixture, "in0", "administratively out: waits for 12 flows");
 	assert_reason(fixture, "lab-0", "its instance is administratively out: waits for 1 flow");
-	fixture->lab0->rate.rx_packets = 34;
+	fixture->lab0->rate.rx_through_packets = 34;
 	assert_reason(fixture, "in0",
 		      "administratively out: waits for 12 flows, and the peer still sends 34 packets/s");
 	fixture->in0->unit.facts.admin_out = ADMIN_OUT;
 	assert_reason(fixture, "in0", "administratively out: the peer still sends 34 packets/s");
 	assert_reason(fixture, "in1", "");
-	fixture->lab0->rate.rx_packets = 0;
+	fixture->lab0->rate.rx_through_packets = 0;
 	watch(fixture, NS_PER_SECOND);
 	assert_reason(fixture, "in0", "administratively out");
 }
