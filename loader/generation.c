@@ -13,6 +13,7 @@
 
 #include "fill.h"
 #include "log.h"
+#include "meanwhile.h"
 #include "steerd.h"
 #include "subsets.h"
 
@@ -62,6 +63,28 @@ static void flows_size(const struct config *config, struct datapath_options *opt
 	}
 }
 
+struct load {
+	struct datapath_options options;
+	struct datapath *datapath;
+};
+
+static int load_work(void *context)
+{
+	struct load *load = context;
+
+	return datapath_load(&load->options, &load->datapath);
+}
+
+/* What takes longest, of a reload of few connections: the kernel verifies each program. */
+static int datapath_load_meanwhile(struct build *build, const struct datapath_options *options)
+{
+	struct load load = {.options = *options};
+	int err = meanwhile(build->steerd, load_work, &load);
+
+	build->datapath = load.datapath;
+	return err;
+}
+
 static int datapath_build(struct build *build)
 {
 	const struct config *config = build->model->config;
@@ -80,7 +103,10 @@ static int datapath_build(struct build *build)
 	flows_size(config, &options);
 	if (!err) {
 		options.rows = fill_plan_rows(plan);
-		err = datapath_load(&options, &build->datapath);
+		err = datapath_load_meanwhile(build, &options);
+		/* The one that runs has gone on until here. */
+		if (build->steerd->model)
+			model_inherit(build->model, build->steerd->model);
 	}
 	if (!err)
 		err = fill(build->model, plan, build->datapath);
@@ -157,8 +183,6 @@ static int build_all(struct build *build, struct config *config, char *error, si
 		return err;
 	}
 	mode_apply(build->steerd, build->model);
-	if (build->steerd->model)
-		model_inherit(build->model, build->steerd->model);
 	err = datapath_build(build) ?: counters_begin(build, &indexes);
 	if (!err)
 		carried_note(build, &indexes);

@@ -211,6 +211,11 @@ static void forget(void *entry)
 	(void)entry;
 }
 
+struct nl_watch *links_watched(const struct links *links)
+{
+	return links->watch;
+}
+
 void links_close(struct links *links)
 {
 	if (!links)

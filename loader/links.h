@@ -28,6 +28,7 @@ struct link {
 	bool up; /* administratively up and its carrier is on */
 };
 
+struct nl_watch;
 struct links;
 
 /* The interface as it is now; link->name may be new. Called once for each interface while links_open() runs too. */
@@ -39,6 +40,8 @@ typedef void links_removed_fn(const struct link *link, void *context);
 int links_open(sd_event *loop, links_changed_fn *changed, links_removed_fn *removed, void *context,
 	       struct links **ret_links);
 void links_close(struct links *links);
+/* What hears the kernel for it: loader/meanwhile.c. */
+struct nl_watch *links_watched(const struct links *links);
 
 /* NULL if there is none. Valid until the event loop runs on. */
 const struct link *links_by_name(const struct links *links, const char *name);

@@ -267,6 +267,11 @@ int neighbours_open(sd_event *loop, neighbours_changed_fn *changed, void *contex
 	return 0;
 }
 
+struct nl_watch *neighbours_watched(const struct neighbours *neighbours)
+{
+	return neighbours->watch;
+}
+
 void neighbours_close(struct neighbours *neighbours)
 {
 	if (!neighbours)

@@ -15,6 +15,7 @@
 #include "config.h"
 
 typedef struct sd_event sd_event;
+struct nl_watch;
 struct neighbours;
 
 /* present: mac answers for this next hop. Not present: it does not resolve (NUD_FAILED, deleted). NUD_INCOMPLETE tells
@@ -24,6 +25,8 @@ typedef void neighbours_changed_fn(int ifindex, const struct config_address *nex
 
 int neighbours_open(sd_event *loop, neighbours_changed_fn *changed, void *context, struct neighbours **ret_neighbours);
 void neighbours_close(struct neighbours *neighbours); /* leaves the kernel's entries: steering goes on */
+/* What hears the kernel for it: loader/meanwhile.c. */
+struct nl_watch *neighbours_watched(const struct neighbours *neighbours);
 
 /* Starts to resolve and watch; calls back at once if it is resolved already, also for
  * whoever asks again. Returns 0 or -errno (device

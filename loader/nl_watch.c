@@ -206,6 +206,11 @@ size_t nl_watch_dumps(const struct nl_watch *watch)
 	return watch->dumps;
 }
 
+int nl_watch_fd(const struct nl_watch *watch)
+{
+	return mnl_socket_get_fd(watch->socket);
+}
+
 struct mnl_socket *nl_watch_socket(struct nl_watch *watch)
 {
 	return watch->socket;
@@ -245,7 +250,7 @@ int nl_watch_open(sd_event *loop, const struct nl_watch_ops *ops, void *context,
 		goto out;
 	/* Before the first callback: it may want to drain or refresh. */
 	*ret_watch = watch;
-	result = sd_event_add_io(loop, &watch->io, mnl_socket_get_fd(watch->socket), EPOLLIN, on_readable, watch);
+	result = sd_event_add_io(loop, &watch->io, nl_watch_fd(watch), EPOLLIN, on_readable, watch);
 	if (result < 0)
 		goto out;
 	result = dump_until_quiet(watch);

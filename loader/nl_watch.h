@@ -49,6 +49,9 @@ void nl_watch_refresh(struct nl_watch *watch);
 /* Dumps done so far, disturbed ones included; for tests and status. */
 size_t nl_watch_dumps(const struct nl_watch *watch);
 
+/* Readable when something waits in the socket. */
+int nl_watch_fd(const struct nl_watch *watch);
+
 /* The socket; for tests that shrink its buffer. */
 struct mnl_socket *nl_watch_socket(struct nl_watch *watch);
 

@@ -169,6 +169,11 @@ int sas_open(sd_event *loop, sas_is_own_fn *is_own, sas_changed_fn *changed, sas
 	return result;
 }
 
+struct nl_watch *sas_watched(const struct sas *sas)
+{
+	return sas->watch;
+}
+
 void sas_close(struct sas *sas)
 {
 	if (!sas)

@@ -20,6 +20,7 @@
 #include "config.h"
 
 typedef struct sd_event sd_event;
+struct nl_watch;
 struct sas;
 
 /* Is this an address of this box? Tells inbound SAs from outbound ones. */
@@ -33,6 +34,8 @@ typedef void sas_expiring_fn(uint32_t if_id, bool expiring, void *context);
 int sas_open(sd_event *loop, sas_is_own_fn *is_own, sas_changed_fn *changed, sas_expiring_fn *expiring, void *context,
 	     struct sas **ret_sas);
 void sas_close(struct sas *sas);
+/* What hears the kernel for it: loader/meanwhile.c. */
+struct nl_watch *sas_watched(const struct sas *sas);
 
 bool sas_present(const struct sas *sas, uint32_t if_id);
 bool sas_expiring(const struct sas *sas, uint32_t if_id);

@@ -12,9 +12,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -24,6 +22,7 @@
 #include "clock.h"
 #include "due_heap.h"
 #include "session_ask.h"
+#include "thread.h"
 
 #define PRIORITY       50
 #define IDLE_NS	       (100 * NS_PER_MS) /* until a session that sends nothing is asked again */
@@ -157,21 +156,6 @@ static void *thread_run(void *context)
 	}
 }
 
-/* Signals are the event loop's: the thread is born with all of them blocked. */
-static int thread_start(struct sender *sender)
-{
-	sigset_t all, before;
-	int err;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = -pthread_create(&sender->thread, NULL, thread_run, sender);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	while (!err && !load(&sender->taken))
-		futex_wait(&sender->taken, 0, 0);
-	return err;
-}
-
 int sender_open(struct sender **ret_sender)
 {
 	struct sender *sender = calloc(1, sizeof(*sender));
@@ -180,11 +164,13 @@ int sender_open(struct sender **ret_sender)
 	if (!sender)
 		return -ENOMEM;
 	sender->program_fd = -1;
-	err = thread_start(sender);
+	err = thread_start(&sender->thread, thread_run, sender);
 	if (err) {
 		free(sender);
 		return err;
 	}
+	while (!load(&sender->taken))
+		futex_wait(&sender->taken, 0, 0);
 	*ret_sender = sender;
 	return 0;
 }
