@@ -49,6 +49,14 @@ struct {
 } prefixes SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, PREFIX_CHUNKS);
+	__type(key, __u32);
+	__type(value, struct prefix_chunk);
+} prefix_chunks SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, PREFIX_CACHE_ENTRIES);
 	__type(key, __u32);

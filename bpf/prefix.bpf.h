@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Destination address -> connection: the longest prefix, by way of a cache of destinations seen lately on this CPU.
+ * Destination address -> connection: the longest prefix. Of IPv4 it is in `prefix_chunks` as a rule; else it is found
+ * by way of a cache of destinations seen lately on this CPU.
  *
- * An entry is valid for as long as gateway.prefix_changes stands where it stood before the lookup that filled it. Only
- * softirq reads and writes entries, which nothing else of this CPU interrupts halfway; `where` runs in a process, and
- * goes without.
+ * A cache's entry is valid for as long as gateway.prefix_changes stands where it stood before the lookup that filled
+ * it. Only softirq reads and writes entries, which nothing else of this CPU interrupts halfway; `where` runs in a
+ * process, and goes without.
  */
 #ifndef BPF_PREFIX_BPF_H
 #define BPF_PREFIX_BPF_H
@@ -39,8 +40,28 @@ static __always_inline struct cached_prefix *prefix_entry(const struct address *
 	return bpf_map_lookup_elem(&cached_prefixes, &number);
 }
 
-/* Index of a connection, NO_CONNECTION or NO_PREFIX. */
-static __always_inline __u32 prefix_connection(const struct address *address, bool asked)
+static __always_inline __u32 prefix_answer(__u32 number, __u32 byte)
+{
+	const struct prefix_chunk *chunk = bpf_map_lookup_elem(&prefix_chunks, &number);
+
+	byte &= 0xff;
+	asm volatile(""
+		     : "+r"(byte)); /* else the bound is checked on a copy, which Linux 6.1 does not know to be one */
+	return chunk && byte < 256 ? *(volatile const __u32 *)&chunk->answer[byte] : PREFIX_ASK;
+}
+
+/* As in prefix_chunks, but for PREFIX_CHUNK. */
+static __always_inline __u32 prefix_of_ipv4(__u32 ipv4)
+{
+	__u32 answer = prefix_answer(ipv4 >> 24, ipv4 >> 16);
+
+	return answer / PREFIX_CHUNK_LIMIT == PREFIX_CHUNK / PREFIX_CHUNK_LIMIT
+		       ? prefix_answer(answer % PREFIX_CHUNK_LIMIT, ipv4 >> 8)
+		       : answer;
+}
+
+/* Index of a connection, NO_CONNECTION or NO_PREFIX, by what `prefixes` says. */
+static __always_inline __u32 prefix_by_length(const struct address *address, bool asked)
 {
 	__u32 valid_at = prefix_valid_now();
 	struct cached_prefix *entry;
@@ -59,6 +80,20 @@ static __always_inline __u32 prefix_connection(const struct address *address, bo
 	cached[1] = address->half[1];
 	entry->valid_at = valid_at;
 	return entry->connection;
+}
+
+/* Likewise. */
+static __always_inline __u32 prefix_connection(const struct address *address, bool asked)
+{
+	__u64 low = bpf_be64_to_cpu(address->half[1]);
+	__u32 answer;
+
+	if (address->half[0] || low >> 32 != 0xffff)
+		return prefix_by_length(address, asked);
+	answer = prefix_of_ipv4((__u32)low);
+	if (answer == PREFIX_ASK)
+		return prefix_by_length(address, asked);
+	return answer < NO_PREFIX ? answer - 1 : answer;
 }
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "../maps/gateway.h"
 #include "datapath_state.h"
+#include "prefix_flat.h"
 #include "steer_tc.skel.h"
 
 static char last_error[256];
@@ -81,7 +82,14 @@ static int maps_map(struct datapath *datapath)
 	       map_memory(skeleton->maps.session_configs, &datapath->session_configs) ?:
 	       map_memory(skeleton->maps.tunnel_epochs, &datapath->tunnel_epochs) ?:
 	       map_memory(skeleton->maps.flow_marks, &datapath->flow_marks) ?:
+	       map_memory(skeleton->maps.prefix_chunks, &datapath->prefix_chunks) ?:
 	       map_memory(skeleton->maps.gateway, &datapath->gateway);
+}
+
+static int prefixes_begin(struct datapath *datapath)
+{
+	datapath->prefix_flat = prefix_flat_new(datapath->prefix_chunks, PREFIX_CHUNKS);
+	return datapath->prefix_flat ? 0 : -ENOMEM;
 }
 
 static void sizes_set(struct datapath *datapath, const struct datapath_options *options)
@@ -160,7 +168,7 @@ int datapath_load(const struct datapath_options *options, struct datapath **ret_
 	sizes_set(datapath, options);
 	flow_guard_set(datapath, options);
 	err = datapath_state_share(datapath) ?: steer_tc__load(datapath->skeleton) ?: tunnel_tc_sign(datapath) ?:
-	      maps_map(datapath) ?: gateway_describe(datapath, options) ?: datapath_state_copy(datapath);
+	      maps_map(datapath) ?: prefixes_begin(datapath) ?: gateway_describe(datapath, options) ?: datapath_state_copy(datapath);
 	if (err)
 		goto fail;
 	datapath->steer_tc_fd = bpf_program__fd(datapath->skeleton->progs.steer_tc);
@@ -207,8 +215,10 @@ void datapath_close(struct datapath *datapath)
 		unmap_memory(datapath->skeleton->maps.session_configs, datapath->session_configs);
 		unmap_memory(datapath->skeleton->maps.tunnel_epochs, datapath->tunnel_epochs);
 		unmap_memory(datapath->skeleton->maps.flow_marks, datapath->flow_marks);
+		unmap_memory(datapath->skeleton->maps.prefix_chunks, datapath->prefix_chunks);
 		unmap_memory(datapath->skeleton->maps.gateway, datapath->gateway);
 		steer_tc__destroy(datapath->skeleton);
 	}
+	prefix_flat_free(datapath->prefix_flat);
 	free(datapath);
 }

@@ -43,6 +43,8 @@ struct datapath {
 	struct session_config *session_configs; /* mapped; MAX_SESSIONS of them, shared with the generation before */
 	struct tunnel_epoch *tunnel_epochs;	/* mapped; by tunnel index */
 	struct flow_marks *flow_marks;		/* mapped; by hash */
+	struct prefix_chunk *prefix_chunks;	/* mapped */
+	struct prefix_flat *prefix_flat;	/* keeps prefix_chunks */
 	uint32_t row_entries;
 	uint32_t tunnel_entries;
 	int steer_tc_fd;  /* program for tc ingress of inside NICs */

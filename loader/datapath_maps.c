@@ -10,6 +10,7 @@
 
 #include "../maps/gateway.h"
 #include "datapath.h"
+#include "prefix_flat.h"
 #include "steer_tc.skel.h"
 
 static int map_set(const struct bpf_map *map, const void *key, const void *value)
@@ -53,15 +54,21 @@ int datapath_set_prefix(struct datapath *datapath, const struct config_address *
 {
 	struct prefix_key key = prefix_key_of(prefix);
 	struct prefix value = {.connection = connection};
+	int err = map_set(datapath->skeleton->maps.prefixes, &key, &value);
 
-	return prefixes_changed(datapath, map_set(datapath->skeleton->maps.prefixes, &key, &value));
+	if (!err)
+		prefix_flat_set(datapath->prefix_flat, prefix, connection);
+	return prefixes_changed(datapath, err);
 }
 
 int datapath_remove_prefix(struct datapath *datapath, const struct config_address *prefix)
 {
 	struct prefix_key key = prefix_key_of(prefix);
+	int err = map_remove(datapath->skeleton->maps.prefixes, &key);
 
-	return prefixes_changed(datapath, map_remove(datapath->skeleton->maps.prefixes, &key));
+	if (!err)
+		prefix_flat_remove(datapath->prefix_flat, prefix);
+	return prefixes_changed(datapath, err);
 }
 
 int datapath_set_inside_nic(struct datapath *datapath, uint32_t inside_nic, const struct inside_nic *nic)

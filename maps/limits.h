@@ -32,7 +32,8 @@
 #define ROW_CANDIDATES 8
 
 #define PREFIXES_ENTRIES     (MAX_PREFIXES + 4096) /* 4,096 for the addresses and networks of the box itself */
-#define PREFIX_CACHE_ENTRIES 4096		   /* destinations remembered, by CPU; a power of two */
+#define PREFIX_CHUNKS	     (256 + 2048) /* by the first byte of an IPv4 address, and for as many networks of 16 bits */
+#define PREFIX_CACHE_ENTRIES 4096	  /* destinations remembered, by CPU; a power of two */
 #define DEVICES_ENTRIES	     (2 * MAX_TUNNELS)
 
 #define NO_CANDIDATE  0xff	  /* a row's place that names no member */

@@ -76,6 +76,7 @@ static const uint8_t REMOTE_OWN_MAC[8] = {0x02, 0, 0, 0, 2, 0xbb};
 struct rig {
 	struct steer_tc *tc;
 	struct steer_xdp *xdp;
+	struct prefix_chunk *prefix_chunks;		/* mapped; zeros, so that `prefixes` is asked */
 	struct health *tunnel_health, *instance_health; /* mapped */
 	struct tunnel *tunnels;				/* mapped */
 	struct instance *instances;			/* mapped */
@@ -246,6 +247,7 @@ static inline void rig_load(bool path_stack)
 	rig.instances = rig_map(rig.tc->maps.instances);
 	rig.connections = rig_map(rig.tc->maps.connections);
 	rig.gateway = rig_map(rig.tc->maps.gateway);
+	rig.prefix_chunks = rig_map(rig.tc->maps.prefix_chunks);
 	rig.flow_marks = rig_map(rig.tc->maps.flow_marks);
 	rig.tunnel_epochs = rig_map(rig.tc->maps.tunnel_epochs);
 }
