@@ -114,7 +114,7 @@ static inline void summarize(struct figure *figure)
 
 static inline void write_figure(FILE *out, const char *name, const struct figure *figure)
 {
-	fprintf(out, "\"%s\": {\"median\": %.1f, \"min\": %.1f, \"max\": %.1f}", name, figure->round[ROUNDS / 2],
+	fprintf(out, "\"%s\": {\"median\": %.2f, \"min\": %.2f, \"max\": %.2f}", name, figure->round[ROUNDS / 2],
 		figure->round[0], figure->round[ROUNDS - 1]);
 }
 
