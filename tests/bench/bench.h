@@ -15,10 +15,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #include "steer_tc.skel.h"
 
+#include "../../loader/prefix_flat.h"
 #include "../../maps/connections.h"
+#include "../../maps/prefixes.h"
 #include "../../maps/tunnels.h"
 
 #define ROUNDS	 15
@@ -51,6 +55,29 @@ static inline void update(const struct bpf_map *map, const void *key, const void
 }
 
 /* The next hop has the NIC's own address, so that the next run of the batch takes the frame again. */
+/* For prefix_set(); goes with the process. */
+static inline struct prefix_flat *prefixes_begin(const struct steer_tc *tc)
+{
+	struct prefix_chunk *chunks = mmap(NULL, PREFIX_CHUNKS * sizeof(*chunks), PROT_READ | PROT_WRITE, MAP_SHARED,
+					   bpf_map__fd(tc->maps.prefix_chunks), 0);
+	struct prefix_flat *flat = chunks == MAP_FAILED ? NULL : prefix_flat_new(chunks, PREFIX_CHUNKS);
+
+	if (!flat)
+		die("prefix_chunks");
+	return flat;
+}
+
+static inline void prefix_set(const struct steer_tc *tc, struct prefix_flat *flat, const struct prefix_key *key,
+			      uint32_t connection)
+{
+	struct config_address prefix = {.length = (uint8_t)key->prefix_length_bits};
+	struct prefix value = {.connection = connection};
+
+	memcpy(prefix.byte, key->address, sizeof(prefix.byte));
+	update(tc->maps.prefixes, key, &value);
+	prefix_flat_set(flat, &prefix, connection);
+}
+
 static inline struct egress egress(uint32_t kind)
 {
 	return (struct egress){.source_mac = {2, 3}, .ifindex = LOOPBACK, .mtu_bytes = 1400, .kind = kind};
@@ -114,7 +141,7 @@ static inline void summarize(struct figure *figure)
 
 static inline void write_figure(FILE *out, const char *name, const struct figure *figure)
 {
-	fprintf(out, "\"%s\": {\"median\": %.1f, \"min\": %.1f, \"max\": %.1f}", name, figure->round[ROUNDS / 2],
+	fprintf(out, "\"%s\": {\"median\": %.2f, \"min\": %.2f, \"max\": %.2f}", name, figure->round[ROUNDS / 2],
 		figure->round[0], figure->round[ROUNDS - 1]);
 }
 

@@ -23,14 +23,12 @@
 #include <linux/if_link.h>
 #include <linux/pkt_cls.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../prog/packets.h"
 #include "bench.h"
 #include "steer_xdp.skel.h"
 
-#include "../../loader/prefix_flat.h"
 #include "../../maps/connections.h"
 #include "../../maps/prefixes.h"
 
@@ -73,16 +71,12 @@ static uint32_t spread(unsigned i)
 static void fill_prefix(unsigned i)
 {
 	struct prefix_key key4 = {.prefix_length_bits = IPV4_MAPPED_BITS + 24}, key6 = {.prefix_length_bits = 64};
-	struct config_address prefix = {.length = IPV4_MAPPED_BITS + 24, .is_ipv4 = true};
-	struct prefix value = {.connection = i};
 
 	memcpy(key4.address, (uint8_t[]){0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, spread(i) >> 8, spread(i), 0},
 	       16);
 	memcpy(key6.address, (uint8_t[]){0x20, 0x01, 0x0d, 0xb8, 0, 0, spread(i) >> 8, spread(i)}, 8);
-	update(tc->maps.prefixes, &key4, &value);
-	memcpy(prefix.byte, key4.address, sizeof(prefix.byte));
-	prefix_flat_set(flat, &prefix, i);
-	update(tc->maps.prefixes, &key6, &value);
+	prefix_set(tc, flat, &key4, i);
+	prefix_set(tc, flat, &key6, i);
 }
 
 static void fill_connections(unsigned count, bool remote)
@@ -100,18 +94,10 @@ static void fill_connections(unsigned count, bool remote)
 
 static void fill(unsigned prefixes)
 {
-	size_t bytes = PREFIX_CHUNKS * sizeof(struct prefix_chunk);
-	struct prefix_chunk *chunks =
-		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(tc->maps.prefix_chunks), 0);
-
-	flat = chunks == MAP_FAILED ? NULL : prefix_flat_new(chunks, PREFIX_CHUNKS);
-	if (!flat)
-		die("prefix_chunks");
+	flat = prefixes_begin(tc);
 	fill_rows(tc);
 	for (unsigned i = 0; i < prefixes; i++)
 		fill_prefix(i);
-	prefix_flat_free(flat);
-	munmap(chunks, bytes);
 	fill_egresses(tc);
 }
 

@@ -4,10 +4,11 @@
  *
  *	live_send   run by BPF_PROG_RUN on live frames: writes a frame of the next flow, and sends it by a veth
  *	live_sink   XDP: counts what comes in, and drops it
+ *	live_watch  XDP: the same, and notes for each device when packets came, and when those were sent
  *	live_xdp    XDP: redirects to its targets in turn, without a look at the packet
  *	live_tc     TC: the same
  *
- * One CPU runs all of it, so nothing is atomic.
+ * One CPU runs all of it, so nothing is atomic; another may look at `arrivals`.
  */
 #include <linux/bpf.h>
 
@@ -19,6 +20,8 @@
 #include <linux/pkt_cls.h>
 #include <stdbool.h>
 
+#include "live_arrival.h"
+
 #define LIVE_TARGETS 8
 #define LIVE_STRIDE  7919u
 #define LIVE_WORDS   8 /* the smallest frame: headers of either family lie within */
@@ -27,10 +30,10 @@
 const volatile __u64 frame[LIVE_WORDS] = {};
 const volatile __u32 frame_ifindex = 0;
 const volatile __u32 flows = 1, prefixes = 1;
-const volatile bool is_ipv6 = false;
+const volatile bool is_ipv6 = false, is_stamped = false;
 __u32 flow = 0, prefix = 0;
 
-/* Of live_xdp and live_tc. */
+/* Of live_xdp, live_tc and live_watch. */
 const volatile __u32 targets[LIVE_TARGETS] = {};
 const volatile __u32 target_mask = 0; /* their number, a power of two, less one */
 __u32 turn = 0;
@@ -48,6 +51,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } target_ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LIVE_TARGETS); /* as `targets` */
+	__type(key, __u32);
+	__type(value, struct live_arrival);
+} arrivals SEC(".maps");
 
 /* All of them, in an order that has no neighbours: the stride is a prime that divides no number asked for. */
 static __always_inline __u32 live_next(__u32 number, __u32 count)
@@ -89,20 +100,59 @@ int live_send(struct xdp_md *xdp)
 		live_ipv6(start + ETH_HLEN);
 	else
 		live_ipv4(start + ETH_HLEN);
+	if (is_stamped)
+		words[LIVE_STAMP_WORD] = bpf_ktime_get_ns();
 	flow = live_next(flow, flows);
 	prefix = live_next(prefix, prefixes);
 	return bpf_redirect(frame_ifindex, 0);
 }
 
-SEC("xdp")
-int live_sink(struct xdp_md *xdp)
+static __always_inline void live_count(void)
 {
 	__u32 zero = 0;
 	__u64 *count = bpf_map_lookup_elem(&sunk, &zero);
 
-	(void)xdp;
 	if (count)
 		++*count;
+}
+
+SEC("xdp")
+int live_sink(struct xdp_md *xdp)
+{
+	(void)xdp;
+	live_count();
+	return XDP_DROP;
+}
+
+static __always_inline struct live_arrival *live_arrival_at(__u32 ifindex)
+{
+	for (__u32 i = 0; i < LIVE_TARGETS; i++) {
+		if (targets[i] == ifindex) {
+			__u32 key = i;
+
+			return bpf_map_lookup_elem(&arrivals, &key);
+		}
+	}
+	return 0;
+}
+
+SEC("xdp")
+int live_watch(struct xdp_md *xdp)
+{
+	void *start = (void *)(long)xdp->data, *end = (void *)(long)xdp->data_end;
+	volatile struct live_arrival *arrival = live_arrival_at(xdp->ingress_ifindex);
+	__u64 *words = start;
+
+	if (!arrival || start + sizeof(frame) > end)
+		return XDP_DROP;
+	live_count();
+	arrival->packets++;
+	arrival->last_sent_ns = words[LIVE_STAMP_WORD];
+	arrival->last_ns = bpf_ktime_get_ns();
+	if (!arrival->first_ns) {
+		arrival->first_sent_ns = arrival->last_sent_ns;
+		arrival->first_ns = arrival->last_ns;
+	}
 	return XDP_DROP;
 }
 

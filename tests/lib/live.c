@@ -3,11 +3,18 @@
  * Traffic at the pace of the machine, from live frames of BPF_PROG_RUN, in this network namespace:
  *
  *   live sink DIRECTORY DEVICE...               counts and drops what comes in by these devices
+ *   live watch DIRECTORY DEVICE...              the same, and notes times for `live flip`
  *   live bare-xdp DIRECTORY DEVICE TARGET...    redirects what comes in by a device to 1, 2, 4 or 8 others in turn
  *   live bare-tc DIRECTORY DEVICE TARGET...     the same from TC
  *   live send DIRECTORY DEVICE MAC BYTES 4|6 FLOWS PREFIXES MILLISECONDS
  *                                               sends by a veth; prints packets sent, packets that the sink of
  * DIRECTORY counted meanwhile, and seconds
+ *   live stamp ...                              as send, IPv4 only: frames carry the time, and each goes by itself
+ *   live flip DIRECTORY HEALTH ROUNDS           while that runs with one flow: takes out, in the pinned map HEALTH, the
+ * entry whose number is that of the watched device at which the flow arrives, by one store, and puts it back. Prints,
+ * for each round and in ns: from that store until the first packet arrived at another device; between two packets
+ * before; from the store until the last packet was sent that still arrived at the first device, negative if it was
+ * before; and until that first packet was sent
  *
  * DIRECTORY is one of a bpf filesystem, where links and the sink's counter are pinned. All runs on the CPU that the
  * sender is bound to: send it by taskset.
@@ -26,17 +33,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../../maps/health.h"
+#include "../../maps/limits.h"
 #include "live.skel.h"
+#include "live_arrival.h"
 
 #define TCX_INGRESS 46 /* enum bpf_attach_type BPF_TCX_INGRESS */
 #define MAX_TARGETS 8
 #define MAX_BYTES   1500
 #define RUN_FRAMES  (1 << 16) /* of one call */
 #define BATCH	    64	      /* a NAPI budget */
+#define WAIT_NS	    2000000   /* of flip: a flow that arrives somewhere for as long has arrived there for good */
+#define LIMIT_NS    2000000000ull
+#define SPACINGS    1000 /* between packets, whose mean counts */
 
 static struct live *open_programs(void)
 {
@@ -87,15 +101,26 @@ static void attach_tc(const struct bpf_program *program, const char *directory, 
 		err(1, "attach to %s", device);
 }
 
-static void sink(const char *directory, char **devices, int count)
+static void set_targets(struct live *live, char **devices, int count)
+{
+	if (count > MAX_TARGETS)
+		errx(2, "%d devices: %d are taken", count, MAX_TARGETS);
+	for (int i = 0; i < count; i++)
+		live->rodata->targets[i] = (__u32)ifindex_of(devices[i]);
+}
+
+static void sink(bool watched, const char *directory, char **devices, int count)
 {
 	struct live *live = open_programs();
 
+	if (watched)
+		set_targets(live, devices, count);
 	load(live);
-	if (bpf_map__pin(live->maps.sunk, pin_path(directory, "sunk")))
+	if (bpf_map__pin(live->maps.sunk, pin_path(directory, "sunk")) ||
+	    bpf_map__pin(live->maps.arrivals, pin_path(directory, "arrivals")))
 		err(1, "pin to %s", directory);
 	for (int i = 0; i < count; i++)
-		attach_xdp(live->progs.live_sink, directory, devices[i]);
+		attach_xdp(watched ? live->progs.live_watch : live->progs.live_sink, directory, devices[i]);
 }
 
 static void bare(bool by_xdp, const char *directory, const char *device, char **devices, int count)
@@ -105,8 +130,7 @@ static void bare(bool by_xdp, const char *directory, const char *device, char **
 	if (count < 1 || count > MAX_TARGETS || count & (count - 1))
 		errx(2, "%d targets: 1, 2, 4 or 8 are taken", count);
 	live->rodata->target_mask = (__u32)count - 1;
-	for (int i = 0; i < count; i++)
-		live->rodata->targets[i] = (__u32)ifindex_of(devices[i]);
+	set_targets(live, devices, count);
 	load(live);
 	for (__u32 i = 0; i < (__u32)count; i++) {
 		__u32 ifindex = live->rodata->targets[i];
@@ -200,7 +224,7 @@ static unsigned number(const char *text, unsigned least, unsigned most)
 	return (unsigned)value;
 }
 
-static void send_frames(char **arguments)
+static void send_frames(bool stamped, char **arguments)
 {
 	const char *directory = arguments[0];
 	size_t bytes = number(arguments[3], 64, MAX_BYTES);
@@ -208,11 +232,12 @@ static void send_frames(char **arguments)
 	__u8 frame[MAX_BYTES] = {0};
 	struct live *live = open_programs();
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = (__u32)bytes, .repeat = RUN_FRAMES,
-		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = BATCH);
+		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = stamped ? 1 : BATCH);
 	__u64 sent = 0, before;
 
 	srandom((unsigned)getpid());
-	live->rodata->is_ipv6 = number(arguments[4], 4, 6) == 6;
+	live->rodata->is_stamped = stamped;
+	live->rodata->is_ipv6 = number(arguments[4], 4, stamped ? 4 : 6) == 6;
 	live->rodata->frame_ifindex = (__u32)ifindex_of(arguments[1]);
 	live->rodata->flows = number(arguments[5], 1, 1 << 24);
 	live->rodata->prefixes = number(arguments[6], 1, 1 << 16);
@@ -232,16 +257,102 @@ static void send_frames(char **arguments)
 	printf("%llu %llu %.6f\n", sent, sunk(directory) - before, end_s - begin_s);
 }
 
+static __u64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (__u64)now.tv_sec * 1000000000 + (__u64)now.tv_nsec;
+}
+
+static void *map_pinned(const char *path, size_t bytes)
+{
+	int map = bpf_obj_get(path);
+	void *memory = map < 0 ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+
+	if (memory == MAP_FAILED)
+		err(1, "%s", path);
+	return memory;
+}
+
+/* Busy, because a sleep ends late. Returns the device at which a packet came last, and nowhere else for WAIT_NS. */
+static int settled_at(volatile struct live_arrival *arrivals)
+{
+	__u64 begin_ns = now_ns();
+
+	for (__u64 ns = begin_ns; ns < begin_ns + LIMIT_NS; ns = now_ns()) {
+		int heard = 0, device = -1;
+
+		for (int i = 0; i < MAX_TARGETS; i++) {
+			if (ns < arrivals[i].last_ns + WAIT_NS) {
+				heard++;
+				device = i;
+			}
+		}
+		if (heard == 1 && ns > begin_ns + WAIT_NS)
+			return device;
+	}
+	errx(1, "packets do not arrive at one device");
+}
+
+/* Returns the device, not that one, at which the first packet came since first_ns were 0. */
+static int first_elsewhere(volatile struct live_arrival *arrivals, int device)
+{
+	__u64 end_ns = now_ns() + LIMIT_NS;
+
+	while (now_ns() < end_ns) {
+		for (int i = 0; i < MAX_TARGETS; i++) {
+			if (i != device && arrivals[i].first_ns)
+				return i;
+		}
+	}
+	errx(1, "packets stay at device %d though its entry is out", device);
+}
+
+static void flip_once(volatile struct live_arrival *arrivals, volatile struct health *health)
+{
+	int from = settled_at(arrivals), to;
+	__u64 packets = arrivals[from].packets, begin_ns = now_ns(), store_ns, spacing_ns;
+
+	for (int i = 0; i < MAX_TARGETS; i++)
+		arrivals[i].first_ns = 0;
+	while (arrivals[from].packets < packets + SPACINGS) {
+		if (now_ns() > begin_ns + LIMIT_NS)
+			errx(1, "packets no longer arrive");
+	}
+	packets = arrivals[from].packets - packets;
+	store_ns = now_ns();
+	spacing_ns = (store_ns - begin_ns) / packets;
+	health[from].admin_out = ADMIN_OUT;
+	to = first_elsewhere(arrivals, from);
+	settled_at(arrivals);
+	printf("%lld %llu %lld %lld\n", (long long)(arrivals[to].first_ns - store_ns), spacing_ns,
+	       (long long)(arrivals[from].last_sent_ns - store_ns), (long long)(arrivals[to].first_sent_ns - store_ns));
+	health[from].admin_out = 0;
+}
+
+static void flip(const char *directory, const char *health_path, unsigned rounds)
+{
+	volatile struct live_arrival *arrivals =
+		map_pinned(pin_path(directory, "arrivals"), MAX_TARGETS * sizeof(*arrivals));
+	volatile struct health *health = map_pinned(health_path, MAX_INSTANCES * sizeof(*health));
+
+	for (unsigned i = 0; i < rounds; i++)
+		flip_once(arrivals, health);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc >= 4 && mkdir(argv[2], 0700) && errno != EEXIST)
 		err(1, "%s", argv[2]);
-	if (argc >= 4 && !strcmp(argv[1], "sink"))
-		sink(argv[2], argv + 3, argc - 3);
+	if (argc >= 4 && (!strcmp(argv[1], "sink") || !strcmp(argv[1], "watch")))
+		sink(!strcmp(argv[1], "watch"), argv[2], argv + 3, argc - 3);
 	else if (argc >= 5 && !strncmp(argv[1], "bare-", 5))
 		bare(!strcmp(argv[1], "bare-xdp"), argv[2], argv[3], argv + 4, argc - 4);
-	else if (argc == 10 && !strcmp(argv[1], "send"))
-		send_frames(argv + 2);
+	else if (argc == 10 && (!strcmp(argv[1], "send") || !strcmp(argv[1], "stamp")))
+		send_frames(!strcmp(argv[1], "stamp"), argv + 2);
+	else if (argc == 5 && !strcmp(argv[1], "flip"))
+		flip(argv[2], argv[3], number(argv[4], 1, 1000000));
 	else
 		errx(2, "usage: see the head of tests/lib/live.c");
 	return 0;

@@ -159,7 +159,7 @@ prefix_at() # variable number 0..65535; without a process for each
 	printf -v "$1" 172.%d.%d.%d $((16 + ($2 >> 16))) $(($2 >> 8 & 255)) $(($2 & 255))
 }
 
-config_write_large() # where in0 is: 10,000 connections, five prefixes each
+config_write_large() # where-in0-is [connections]: 10,000 of them, five prefixes each
 {
 	local c i prefix=() local_device=""
 	[ -n "$1" ] || local_device=", device: d"
@@ -167,7 +167,7 @@ config_write_large() # where in0 is: 10,000 connections, five prefixes each
 		echo "gateway: {name: test$id, inside: [lan0]}"
 		echo "instances: [{name: in0, public: 203.0.113.10${1:+, $1}}, {name: in1, public: 203.0.113.11, via: 10.77.1.2, dev: t1}]"
 		echo "connections:"
-		for ((c = 0; c < 10000; c++)); do
+		for ((c = 0; c < ${2:-10000}; c++)); do
 			for ((i = 0; i < 5; i++)); do prefix_at "prefix[i]" $((c * 5 + i)); done
 			echo "- {name: c$c, remote: [${prefix[0]}/32, ${prefix[1]}/32, ${prefix[2]}/32, ${prefix[3]}/32, ${prefix[4]}/32]," \
 				"tunnels: [{name: a$c, instance: in0${local_device:+$local_device$c}}, {name: b$c, instance: in1}]}"
